@@ -1,0 +1,1 @@
+"""The nouns: invoice, spans, readings, candidates, findings; and parsers of what is printed. No I/O."""
