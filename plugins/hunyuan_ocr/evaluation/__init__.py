@@ -1,0 +1,1 @@
+"""Scoring: what the readers and the extraction get right on documents whose truth is known."""
