@@ -1,0 +1,50 @@
+"""``make up``: the demo's servers with ``airflow standalone``: look at runs, trigger one, click a backfill."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+
+from rich.console import Console
+
+from demo.airflow_home import ROOT, environment, prepare
+from demo.deliver import deliver
+from demo.samples import demo_set
+from demo.servers import MailServer, SftpServer, airflow_connections
+
+PORT = 8080
+
+
+def main() -> int:
+    console = Console(highlight=False)
+    ROOT.mkdir(parents=True, exist_ok=True)
+    with MailServer(ROOT / "mail", dates_from_header=True) as mail, SftpServer(ROOT) as sftp:
+        connections = airflow_connections(mail, sftp)
+        # Mail of the last three days, so that there is something to backfill.
+        now = datetime.now(UTC)
+        for days_ago in (3, 2, 1):
+            moment = now - timedelta(days=days_ago)
+            samples = demo_set(ROOT / "samples" / str(days_ago), moment.date(), seed=days_ago)
+            deliver(
+                samples,
+                smtp=connections["invoice_alerts"],
+                sftp=connections["invoice_sftp"],
+                delivered_at=moment - timedelta(hours=2),
+            )
+        env = environment(ROOT, connections, port=PORT)
+        prepare(ROOT, env)
+        console.print(f"\nAirflow: [bold]http://127.0.0.1:{PORT}/dags/invoice_intake[/] (in about half a minute)")
+        console.print("Trigger the DAG, or backfill the last three days. Interrupt (Ctrl-C) to stop.\n")
+        with (ROOT / "airflow.log").open("w") as log:
+            process = subprocess.Popen(["airflow", "standalone"], env=env, stdout=log, stderr=log)
+            try:
+                return process.wait()
+            except KeyboardInterrupt:
+                process.terminate()
+                process.wait(30)
+                return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
