@@ -1,0 +1,71 @@
+"""OCR: read the pages that need eyes, one after the other, and commit each at once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from itertools import groupby
+from typing import Any
+
+from hunyuan_ocr.intake.problems import set_aside
+from hunyuan_ocr.intake.run import IntakeRun
+from hunyuan_ocr.intake.stores import Intake
+from hunyuan_ocr.model.geometry import Reading
+from hunyuan_ocr.readers.pages import iter_page_images
+from hunyuan_ocr.readers.rapid import RapidReader
+from hunyuan_ocr.staging.identity import invoice_id
+
+PROGRESS_SECONDS = 15.0
+
+
+def page_reader(intake: Intake) -> RapidReader:
+    """The reader of pictures this deployment uses."""
+    return RapidReader(threads=intake.settings.ocr_threads or None, budget=intake.budget)
+
+
+def pages_to_read(intake: Intake, run: IntakeRun) -> dict[int, int]:
+    """How many pages wait to be read, by shard; shards without any are left out."""
+    batch, key = intake.batch(run), page_reader(intake).engine_key
+    waiting = {
+        shard.shard_no: len(intake.store.pages_needing_eyes(batch, shard.shard_no, key))
+        for shard in intake.store.shards_of(batch)
+    }
+    return {shard_no: pages for shard_no, pages in waiting.items() if pages}
+
+
+def read_pages(intake: Intake, run: IntakeRun, shard_no: int, log: Any) -> dict[str, int]:
+    """Read the shard's waiting pages; the journal keeps each as soon as it is read.
+
+    A document that cannot be read is set aside and the others go on.
+    """
+    reader = page_reader(intake)
+    waiting = intake.store.pages_needing_eyes(intake.batch(run), shard_no, reader.engine_key)
+    counts, started, told = {"pages": 0, "set_aside": 0}, time.monotonic(), time.monotonic()
+    for content_sha256, group in groupby(waiting, key=lambda page: page.content_sha256):
+        pages = list(group)
+        raw, numbers = intake.archive.get(content_sha256), [page.page_no for page in pages]
+        readings = _readings(reader, raw, pages[0].media_type, numbers, intake)
+        while True:
+            try:
+                reading = next(readings, None)
+            except Exception as error:
+                set_aside(intake.store, invoice_id(content_sha256), error, "the document")
+                counts["set_aside"] += 1
+                break
+            if reading is None:
+                break
+            intake.store.record_reading(content_sha256, reader.engine_key, reading)
+            counts["pages"] += 1
+            if time.monotonic() - told > PROGRESS_SECONDS:
+                told = time.monotonic()
+                log.info(
+                    "%d of %d pages, %.2f a second", counts["pages"], len(waiting), counts["pages"] / (told - started)
+                )
+    return counts
+
+
+def _readings(
+    reader: RapidReader, raw: bytes, media_type: str, page_numbers: list[int], intake: Intake
+) -> Iterator[Reading]:
+    for image in iter_page_images(raw, media_type, intake.budget, page_numbers):
+        yield reader.read(image)

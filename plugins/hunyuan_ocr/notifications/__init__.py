@@ -1,0 +1,1 @@
+"""What people are told: one message per run that rejected something."""
