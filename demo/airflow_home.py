@@ -23,7 +23,7 @@ sources:
     kind: mailbox
     conn_id: invoice_mailbox
     folder: INBOX
-    settle: {on_accepted: move, on_review: flag}
+    settle: {on_accepted: move, on_review: move}
   - code: supplier_sftp
     kind: sftp
     conn_id: invoice_sftp

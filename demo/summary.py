@@ -31,12 +31,11 @@ def print_summary(console: Console, own: Path, mail: MailAccount, alert_address:
     with _connect(own) as connection:
         console.print(_staged(connection))
         console.print(_attention(connection))
-    reports = sorted((own / "data_docs").glob("*.html"))
+    report = own / "data_docs" / "index.html"
     alert = _alert(mail, alert_address)
     console.print(f"Alert sent to {alert_address}: {alert or 'none'}")
     console.print(f"Database:          {own / 'hunyuan_ocr.db'}  (views v_stg_ready, v_attention)")
-    for report in reports:
-        console.print(f"Validation report: {report.as_uri()}", soft_wrap=True)
+    console.print(f"Validation report: {report.as_uri()}", soft_wrap=True)
 
 
 def unexpected_outcomes(own: Path, samples: Sequence[Sample]) -> list[str]:
@@ -95,13 +94,16 @@ def _attention(connection: Connection) -> Table:
         rejections.setdefault(row.invoice_id, []).append(f"{row.rule_id}: {row.message_en}")
     rows = connection.execute(
         text(
-            "select invoice_id, file_name, doc_state, reason, what_to_do from v_attention "
+            "select invoice_id, file_name, doc_state, reason from v_attention where doc_state <> 'IGNORED' "
             "order by needs_action desc, doc_state desc, file_name"
         )
     )
     for row in rows:
         reasons = rejections.get(row.invoice_id) if row.doc_state == "REVIEW" else None
         table.add_row(row.file_name, row.doc_state, "\n".join(reasons or [row.reason]))
+    ignored = connection.execute(text("select count(*) from v_attention where doc_state = 'IGNORED'")).scalar()
+    table.caption = f"{ignored} mail texts and logos were looked at and ignored."
+    table.caption_justify = "left"
     return table
 
 

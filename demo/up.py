@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -37,13 +39,29 @@ def main() -> int:
         console.print(f"\nAirflow: [bold]http://127.0.0.1:{PORT}/dags/invoice_intake[/] (in about half a minute)")
         console.print("Trigger the DAG, or backfill the last three days. Interrupt (Ctrl-C) to stop.\n")
         with (ROOT / "airflow.log").open("w") as log:
-            process = subprocess.Popen(["airflow", "standalone"], env=env, stdout=log, stderr=log)
-            try:
-                return process.wait()
-            except KeyboardInterrupt:
-                process.terminate()
-                process.wait(30)
-                return 0
+            return _until_interrupted(
+                subprocess.Popen(["airflow", "standalone"], env=env, stdout=log, stderr=log, start_new_session=True)
+            )
+
+
+def _until_interrupted(process: subprocess.Popen[bytes]) -> int:
+    """Wait for the program; when we are told to stop, stop it and all it started."""
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        # standalone stops its parts when it is interrupted, not when it is terminated.
+        os.killpg(process.pid, signal.SIGINT)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+        return 0
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from decimal import Decimal
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from lxml import html as lxml_html
@@ -130,7 +131,10 @@ def test_each_run_keeps_its_own_page_and_a_repeated_run_replaces_it(tmp_path: Pa
     pages = [run("manual/2026 11"), run("manual:2026 11"), run("manual/2026 11"), run("../../outside")]
     assert pages[0] == pages[2]
     assert len(set(pages)) == 3
-    assert sorted((tmp_path / "docs").iterdir()) == sorted(set(pages))
+    index = tmp_path / "docs" / "index.html"
+    assert sorted((tmp_path / "docs").iterdir()) == sorted({*pages, index})
+    linked = [unquote(href) for href in lxml_html.parse(str(index)).xpath("//a/@href")]
+    assert sorted(linked) == sorted({page.name for page in pages})
 
 
 def test_a_batch_without_invoices_is_a_run_too(tmp_path: Path) -> None:
@@ -206,4 +210,7 @@ def test_importing_and_running_great_expectations_prints_nothing(tmp_path: Path)
     )
     assert ran.returncode == 0, ran.stderr
     assert (ran.stdout, ran.stderr) == ("", "")
-    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["quiet.html"]
+    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == [
+        "index.html",
+        "quiet.html",
+    ]

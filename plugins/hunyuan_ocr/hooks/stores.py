@@ -12,9 +12,14 @@ from hunyuan_ocr.settings import Settings
 if TYPE_CHECKING:
     from hunyuan_ocr.intake.stores import Intake
 
+#: Extras of Airflow's database connections that speak to its own hooks, not to the database driver.
+_FOR_THE_HOOK = frozenset({"cursor", "iam", "aws_conn_id", "azure_conn_id", "redshift", "sqlalchemy_scheme"})
+
 
 def database_url(settings: Settings) -> str:
     """The SQLAlchemy address of the pipeline store and the staging tables, password included: never log it.
+
+    The connection's extras (``sslmode``, ``sslrootcert``, ``connect_timeout`` …) go to the database driver.
 
     :raises ConfigurationError: when the connection does not exist or names no database SQLAlchemy knows.
     """
@@ -33,7 +38,7 @@ def database_url(settings: Settings) -> str:
         ) from None
     from sqlalchemy import URL
 
-    drivers = {"postgres": "postgresql+psycopg", "mysql": "mysql+pymysql", "sqlite": "sqlite"}
+    drivers = {"postgres": "postgresql+psycopg", "sqlite": "sqlite"}
     if connection.conn_type not in drivers:
         raise ConfigurationError(
             f"Connection {settings.database_conn_id} is of type {connection.conn_type}: the staging database must be "
@@ -47,6 +52,9 @@ def database_url(settings: Settings) -> str:
         host=None if is_file else connection.host,
         port=connection.port,
         database=connection.host if is_file else connection.schema,
+        query={}
+        if is_file
+        else {name: str(value) for name, value in connection.extra_dejson.items() if name not in _FOR_THE_HOOK},
     )
     return url.render_as_string(hide_password=False)
 

@@ -142,8 +142,8 @@ def _params(settings: Settings, sources: tuple[str, ...]) -> dict[str, Param]:
             section=window,
         ),
         "sources": Param(
-            list(sources),
-            type="array",
+            list(sources) or None,
+            type=["null", "array"],
             items={"type": "string"},
             title="Sources",
             description="Codes of the sources to collect from, one a line, as in sources.yaml. Empty: all of them.",

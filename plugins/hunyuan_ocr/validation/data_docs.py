@@ -8,16 +8,20 @@ to show values of invoices.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from lxml import html as lxml_html
 from lxml.html import builder as tag
 
 # More rows than this make a page no browser opens gladly; the database has them all.
 MOST_ROWS = 1000
+
+INDEX = "index.html"
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 _ICONS = {"fa-times": ("✗", "failed"), "fa-check-circle": ("✓", "passed"), "fa-exclamation-triangle": ("!", "warned")}
@@ -74,9 +78,36 @@ def write_data_docs(result: Any, rows: Sequence[InvoiceRow], *, run_name: str, p
         ),
     )
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".part")
+    _put(page, path)
+    _put(_index(path.parent), path.parent / INDEX)
+
+
+def _put(page: Any, path: Path) -> None:
+    # A name of its own for each writer: two runs may end at the same moment, and the last index is complete.
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
     unfinished.write_bytes(lxml_html.tostring(page, doctype="<!DOCTYPE html>", encoding="utf-8"))
     unfinished.replace(path)
+
+
+def _index(folder: Path) -> Any:
+    """The pages of all runs in the folder, the newest first."""
+    pages = sorted(
+        (page for page in folder.glob("*.html") if page.name != INDEX),
+        key=lambda page: page.stat().st_mtime,
+        reverse=True,
+    )
+    return tag.HTML(
+        tag.HEAD(
+            tag.META(charset="utf-8"),
+            tag.META({"http-equiv": "Content-Security-Policy", "content": _POLICY}),
+            tag.TITLE("Validation of invoices"),
+            tag.STYLE(_STYLE),
+        ),
+        tag.BODY(
+            tag.H1("Validation of invoices"),
+            tag.UL(*(tag.LI(tag.A(page.stem, href=quote(page.name))) for page in pages)),
+        ),
+    )
 
 
 def _summary(rows: Sequence[InvoiceRow]) -> list[Any]:
@@ -102,7 +133,9 @@ def _table(rows: Sequence[InvoiceRow]) -> Any:
         )
         for row in rows
     ]
-    return tag.TABLE(tag.THEAD(tag.TR(tag.TH("Document"), tag.TH("Invoice"), tag.TH("Why"))), tag.TBODY(*body))
+    return tag.TABLE(
+        tag.THEAD(tag.TR(tag.TH("Document"), tag.TH("Invoice"), tag.TH("Rules it does not keep"))), tag.TBODY(*body)
+    )
 
 
 def _contents(sections: Sequence[Any]) -> Any:
