@@ -6,8 +6,9 @@ an operator fails only when its step could not be done at all.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
@@ -18,9 +19,9 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from hunyuan_ocr.intake.run import IntakeRun
+    from hunyuan_ocr.intake.stores import Intake
 
 Counts = dict[str, int]
-Result = TypeVar("Result")
 
 
 class ChooseSourcesOperator(BaseOperator):
@@ -30,7 +31,8 @@ class ChooseSourcesOperator(BaseOperator):
         from hunyuan_ocr.hooks.source_factory import configured_sources
 
         wanted = context["params"].get("sources") or []
-        configs = _or_fail(lambda: configured_sources(wanted))
+        with _no_vain_retry():
+            configs = configured_sources(wanted)
         for config in configs:
             self.log.info("source %s (%s)", config.code, config.kind)
         return [config.code for config in configs]
@@ -50,19 +52,18 @@ class CollectSourceOperator(BaseOperator):
 
     def execute(self, context: Context) -> Counts:
         from hunyuan_ocr.hooks.source_factory import configured_sources, open_source
-        from hunyuan_ocr.hooks.stores import open_intake
         from hunyuan_ocr.intake.collect import collect
         from hunyuan_ocr.intake.run import window_to_list
 
         context["source_code"] = self.source_code  # type: ignore[typeddict-unknown-key]
         run = intake_run(context)
-        with open_intake() as intake:
+        with _stores() as intake:
             (config,) = configured_sources([self.source_code])
             window = window_to_list(
                 run, is_inbox_folder=config.kind != "mailbox", backlog_days=intake.settings.backlog_days
             )
-            with _or_fail(lambda: open_source(config)) as source:
-                counts = _or_fail(lambda: collect(intake, source, window))
+            with open_source(config) as source:
+                counts = collect(intake, source, window)
         self.log.info("collected from %s: %s", self.source_code, counts)
         return counts
 
@@ -78,7 +79,6 @@ class AssignShardsOperator(BaseOperator):
         self.sources_task_id = sources_task_id
 
     def execute(self, context: Context) -> list[int]:
-        from hunyuan_ocr.hooks.stores import open_intake
         from hunyuan_ocr.intake.shards import assign_shards
 
         codes = context["ti"].xcom_pull(task_ids=self.sources_task_id)
@@ -86,7 +86,7 @@ class AssignShardsOperator(BaseOperator):
             raise AirflowFailException(
                 f"Task {self.sources_task_id} chose no sources; look at its log, mend sources.yaml and clear it."
             )
-        with open_intake() as intake:
+        with _stores() as intake:
             shards = assign_shards(intake, intake_run(context), list(codes))
         self.log.info("%d items in %d shards", sum(shards.values()), len(shards))
         return list(shards)
@@ -109,10 +109,9 @@ class PrepareDocumentsOperator(_ShardOperator):
     """Unpacks a shard's items, reads text layers and decides which pages need eyes."""
 
     def execute(self, context: Context) -> Counts:
-        from hunyuan_ocr.hooks.stores import open_intake
         from hunyuan_ocr.intake.prepare import prepare
 
-        with open_intake() as intake:
+        with _stores() as intake:
             counts = prepare(intake, intake_run(context), int(self.shard_no))
         self.log.info("prepared shard %s: %s", self.shard_no, counts)
         return counts
@@ -122,10 +121,9 @@ class ChoosePagesOperator(BaseOperator):
     """Returns the shards that have pages to read; without any, no OCR task starts and no slot of its pool is taken."""
 
     def execute(self, context: Context) -> list[int]:
-        from hunyuan_ocr.hooks.stores import open_intake
         from hunyuan_ocr.intake.ocr import pages_to_read
 
-        with open_intake() as intake:
+        with _stores() as intake:
             pages = pages_to_read(intake, intake_run(context))
         self.log.info("%d pages need eyes, in %d shards", sum(pages.values()), len(pages))
         return list(pages)
@@ -138,10 +136,9 @@ class HunyuanOCROperator(_ShardOperator):
     """
 
     def execute(self, context: Context) -> Counts:
-        from hunyuan_ocr.hooks.stores import open_intake
         from hunyuan_ocr.intake.ocr import read_pages
 
-        with open_intake() as intake:
+        with _stores() as intake:
             counts = read_pages(intake, intake_run(context), int(self.shard_no), self.log)
         self.log.info("read shard %s: %s", self.shard_no, counts)
         return counts
@@ -151,10 +148,9 @@ class ReconcileInvoicesOperator(_ShardOperator):
     """Turns the readings of a shard's documents into canonical invoices with evidence for each value."""
 
     def execute(self, context: Context) -> Counts:
-        from hunyuan_ocr.hooks.stores import open_intake
         from hunyuan_ocr.intake.reconcile import reconcile_shard
 
-        with open_intake() as intake:
+        with _stores() as intake:
             counts = reconcile_shard(intake, intake_run(context), int(self.shard_no))
         self.log.info("reconciled shard %s: %s", self.shard_no, counts)
         return counts
@@ -164,10 +160,9 @@ class ValidateInvoicesOperator(BaseOperator):
     """One Great Expectations run over all invoices of the run; writes a verdict per invoice and the Data Docs."""
 
     def execute(self, context: Context) -> Counts:
-        from hunyuan_ocr.hooks.stores import open_intake
         from hunyuan_ocr.intake.validate import validate
 
-        with open_intake() as intake:
+        with _stores() as intake:
             counts, docs = validate(intake, intake_run(context))
         self.log.info("validated: %s", counts)
         if docs:
@@ -179,10 +174,9 @@ class LoadStagingOperator(BaseOperator):
     """Loads the accepted invoices into the staging tables and sends the others to review: a transaction each."""
 
     def execute(self, context: Context) -> Counts:
-        from hunyuan_ocr.hooks.stores import open_intake
         from hunyuan_ocr.intake.load import load
 
-        with open_intake() as intake:
+        with _stores() as intake:
             counts = load(intake, intake_run(context))
         self.log.info("loaded: %s", counts)
         return counts
@@ -192,11 +186,10 @@ class ReportRunOperator(BaseOperator):
     """Sums the run up and sends one alert when something was rejected; the same rejections are reported once."""
 
     def execute(self, context: Context) -> Counts:
-        from hunyuan_ocr.hooks.stores import open_intake
         from hunyuan_ocr.intake.report import report
         from hunyuan_ocr.notifications.alert import send_alert
 
-        with open_intake() as intake:
+        with _stores() as intake:
             run_report = report(intake, intake_run(context), links=_links(context))
             self.log.info("run: %s", run_report.counts)
             if run_report.is_news:
@@ -219,13 +212,12 @@ class SettleSourcesOperator(BaseOperator):
 
     def execute(self, context: Context) -> Counts:
         from hunyuan_ocr.hooks.source_factory import configured_sources, open_source
-        from hunyuan_ocr.hooks.stores import open_intake
         from hunyuan_ocr.intake.settle import settle
 
         context["source_code"] = self.source_code  # type: ignore[typeddict-unknown-key]
-        with open_intake() as intake:
+        with _stores() as intake:
             (config,) = configured_sources([self.source_code])
-            counts = _or_fail(lambda: settle(intake, intake_run(context), config.code, lambda: open_source(config)))
+            counts = settle(intake, intake_run(context), config.code, lambda: open_source(config))
         self.log.info("settled %s: %s", self.source_code, counts)
         return counts
 
@@ -237,7 +229,6 @@ class RunGateOperator(BaseOperator):
     """
 
     def execute(self, context: Context) -> Counts:
-        from hunyuan_ocr.hooks.stores import open_intake
         from hunyuan_ocr.intake.gate import check_run
 
         run = intake_run(context)
@@ -245,7 +236,7 @@ class RunGateOperator(BaseOperator):
         failed = sorted(
             task for task, state in states.get(run.run_id, {}).items() if state in {"failed", "upstream_failed"}
         )
-        with open_intake() as intake:
+        with _stores() as intake:
             return check_run(intake, run, failed_tasks=failed)
 
 
@@ -256,19 +247,19 @@ def intake_run(context: Context) -> IntakeRun:
     dag_run, params = context["dag_run"], context["params"]
     run_type = str(getattr(dag_run.run_type, "value", dag_run.run_type))
     asks_window = bool(params.get("window_start") or params.get("window_end"))
+    with _no_vain_retry():
+        window = resolve_window(
+            params,
+            run_type=run_type,
+            interval_start=context.get("data_interval_start"),
+            interval_end=context.get("data_interval_end"),
+            run_after=dag_run.run_after,
+        )
     return IntakeRun(
         dag_id=dag_run.dag_id,
         run_id=dag_run.run_id,
         run_type=run_type,
-        window=_or_fail(
-            lambda: resolve_window(
-                params,
-                run_type=run_type,
-                interval_start=context.get("data_interval_start"),
-                interval_end=context.get("data_interval_end"),
-                run_after=dag_run.run_after,
-            )
-        ),
+        window=window,
         takes_backlog=run_type in TAKES_BACKLOG and not asks_window,
         logical_date=context.get("logical_date"),
         prompt_profile=params.get("prompt_profile") or None,
@@ -284,9 +275,20 @@ def _links(context: Context) -> dict[str, str]:
     return {"Airflow run": f"{base}/dags/{run.dag_id}/runs/{run.run_id}"} if base else {}
 
 
-def _or_fail(step: Callable[[], Result]) -> Result:
-    """Run a step; an error that a retry would only repeat fails the task at once."""
+@contextmanager
+def _stores() -> Iterator[Intake]:
+    """The stores a task works with, and ``_no_vain_retry`` around the work."""
+    from hunyuan_ocr.hooks.stores import open_intake
+
+    with _no_vain_retry(), open_intake() as intake:
+        yield intake
+
+
+@contextmanager
+def _no_vain_retry() -> Iterator[None]:
+    """An error in the block that a retry would only repeat fails the task at once: a wrong password tried again and
+    again locks the account."""
     try:
-        return step()
+        yield
     except (ConfigurationError, SourceRefusedError) as error:
         raise AirflowFailException(str(error)) from error
