@@ -11,6 +11,7 @@ from typing import Any
 from hunyuan_ocr.extraction.context import Context, mask_dates
 from hunyuan_ocr.extraction.labels import HitMap
 from hunyuan_ocr.extraction.layout import Layout
+from hunyuan_ocr.extraction.leads import Lead
 from hunyuan_ocr.extraction.tables import Cell, Item
 from hunyuan_ocr.extraction.values import decimal_text
 from hunyuan_ocr.model.invoice import Line, LineKind, TaxBreakdown
@@ -58,6 +59,22 @@ def sum_of(lines: Sequence[PrintedLine]) -> Decimal | None:
         for printed in lines
     ]
     return sum((amount for amount in amounts if amount is not None), Decimal(0)) if lines else None
+
+
+def without_line_amounts(leads: dict[str, list[Lead]], lines: Sequence[PrintedLine]) -> dict[str, list[Lead]]:
+    """Freight or a discount that is a row of the table is a line, and no charge or allowance beside the lines."""
+    cells = [value.cell for printed in lines for value in printed.values]
+
+    def is_line(lead: Lead) -> bool:
+        return any(
+            cell.page_no == lead.page_no and cell.box.overlap_y(lead.box) > lead.box.height / 2 for cell in cells
+        )
+
+    charges = {"charges_total", "allowances_total"}
+    return {
+        path: [lead for lead in found if not is_line(lead)] if path in charges else found
+        for path, found in leads.items()
+    }
 
 
 def _build_line(item: Item, line_no: int, context: Context) -> PrintedLine | None:

@@ -19,7 +19,13 @@ from hunyuan_ocr.extraction.dates import ChosenDate, choose_dates
 from hunyuan_ocr.extraction.labels import HitMap, LabelBook
 from hunyuan_ocr.extraction.layout import Layout, build_layout
 from hunyuan_ocr.extraction.leads import Lead, candidate_of, collect_leads
-from hunyuan_ocr.extraction.line_items import PrintedLine, build_lines, build_tax_rows, sum_of
+from hunyuan_ocr.extraction.line_items import (
+    PrintedLine,
+    build_lines,
+    build_tax_rows,
+    sum_of,
+    without_line_amounts,
+)
 from hunyuan_ocr.extraction.parties import collect_parties
 from hunyuan_ocr.extraction.prompts import PromptProfile, ValueType
 from hunyuan_ocr.extraction.receipt_lines import receipt_items, tax_pairs
@@ -161,6 +167,7 @@ def _read_page(ledger: Ledger, verdict: Verdict, profiles: Sequence[PromptProfil
             _give_best(ledger, path, found)
 
     lines = _read_lines(reader, table, hits, context, leads, verdict.kind)
+    leads = without_line_amounts(leads, lines)
     support = Support(
         sum_of_lines=_absolute(sum_of(lines), is_credit),
         line_count=len(lines),
