@@ -5,6 +5,7 @@ Real servers, a real DAG run and real readers; only the documents are made up. S
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -40,7 +41,8 @@ STEPS = (
 
 
 def main() -> int:
-    console = Console(highlight=False)
+    # Wide enough for the tables also where the output is no terminal, as on CI.
+    console = Console(highlight=False, width=max(Console().width, 150))
     started = time.monotonic()
     for folder in ("airflow", "hunyuan_ocr", "mail", "sftp", "samples", "logs"):
         shutil.rmtree(ROOT / folder, ignore_errors=True)
@@ -60,7 +62,7 @@ def main() -> int:
         )
         env = environment(ROOT, connections)
         prepare(ROOT, env)
-        console.print(f"running the DAG [bold]{DAG_ID}[/] (log: {ROOT / 'dag.log'})")
+        console.print(f"running the DAG [bold]{DAG_ID}[/] (log: {os.path.relpath(ROOT / 'dag.log')})")
         code = _run_dag(console, env)
         print_summary(console, ROOT / "hunyuan_ocr", mail, ALERT_ADDRESS)
     problems = unexpected_outcomes(ROOT / "hunyuan_ocr", samples)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import imaplib
+import os
 import ssl
 from collections.abc import Sequence
 from email import message_from_bytes, policy
@@ -34,8 +35,8 @@ def print_summary(console: Console, own: Path, mail: MailAccount, alert_address:
     report = own / "data_docs" / "index.html"
     alert = _alert(mail, alert_address)
     console.print(f"Alert sent to {alert_address}: {alert or 'none'}")
-    console.print(f"Database:          {own / 'hunyuan_ocr.db'}  (views v_stg_ready, v_attention)")
-    console.print(f"Validation report: {report.as_uri()}", soft_wrap=True)
+    console.print(f"Database:          {os.path.relpath(own / 'hunyuan_ocr.db')}  (views v_stg_ready, v_attention)")
+    console.print(f"Validation report: {os.path.relpath(report)}  (open it in a browser)")
 
 
 def unexpected_outcomes(own: Path, samples: Sequence[Sample]) -> list[str]:
@@ -60,33 +61,30 @@ def _connect(own: Path) -> Connection:
 
 def _staged(connection: Connection) -> Table:
     table = Table(title="Staged for the ERP (v_stg_ready)", title_justify="left")
-    for name in ("document", "number", "date", "seller", "tax id"):
-        table.add_column(name, overflow="fold")
-    for name in ("net", "tax", "total"):
-        table.add_column(name, justify="right")
+    for name in ("document", "number", "date"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("seller", overflow="ellipsis", no_wrap=True)
+    table.add_column("tax id", no_wrap=True)
+    table.add_column("total", justify="right", no_wrap=True)
     rows = connection.execute(
         text(
-            "select file_name, invoice_number, issue_date, seller_name, seller_tax_id, total_without_tax, total_tax, "
-            "total_with_tax, currency from v_stg_ready order by received_at, invoice_id"
+            "select file_name, invoice_number, issue_date, seller_name, seller_tax_id, total_with_tax, currency "
+            "from v_stg_ready order by received_at, invoice_id"
         )
     )
     for row in rows:
-        amounts = [
-            _amount(row.total_without_tax),
-            _amount(row.total_tax),
-            f"{_amount(row.total_with_tax)} {row.currency}",
-        ]
         table.add_row(
             row.file_name, row.invoice_number or "", str(row.issue_date or ""), row.seller_name or "",
-            row.seller_tax_id or "", *amounts,
+            row.seller_tax_id or "", f"{row.total_with_tax:,.2f} {row.currency}",
         )  # fmt: skip
     return table
 
 
 def _attention(connection: Connection) -> Table:
     table = Table(title="Not staged, and why", title_justify="left")
-    for name in ("document", "state", "reason"):
-        table.add_column(name, overflow="fold")
+    for name in ("document", "state"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("reason")
     rejections: dict[str, list[str]] = {}
     for row in connection.execute(
         text("select invoice_id, rule_id, message_en from stg_rejection where resolved_at is null order by rule_id")
@@ -124,14 +122,6 @@ def _outcome(connection: Connection, file_name: str) -> tuple[set[str], set[str]
             ).scalars()
         )
     return states, rules
-
-
-def _amount(value: Any) -> str:
-    if value is None:
-        return ""
-    amount = f"{float(value):.4f}".rstrip("0")
-    whole, _, cents = amount.partition(".")
-    return f"{whole}.{cents:0<2}"
 
 
 def _alert(mail: MailAccount, address: str) -> str:

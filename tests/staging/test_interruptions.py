@@ -9,6 +9,7 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import event, func, select
 
+from hunyuan_ocr.model.documents import DocumentRole
 from hunyuan_ocr.staging import tables
 from hunyuan_ocr.staging.lifecycle import FINAL_FOR_RUN, Status
 from hunyuan_ocr.staging.repository import Store
@@ -35,7 +36,7 @@ DOCUMENTS = {
     "mail 2": (
         a_document("a"),
         a_document("b", part="2"),
-        a_document("logo", part="3", role=tables.DocumentRole.IGNORED),
+        a_document("logo", part="3", role=DocumentRole.IGNORED),
     ),
     "mail 3": (a_document("bad total"), a_document("copy of b", part="2")),
 }
@@ -209,7 +210,7 @@ def test_two_runs_that_unpack_the_same_bytes_at_once_make_one_invoice(store: Sto
 
     assert errors == []
     roles = [row.role for item_id in items for row in store.documents_of_item(item_id)]
-    assert roles == [tables.DocumentRole.PRIMARY] * 5 + [tables.DocumentRole.DUPLICATE] * 15
+    assert roles == [DocumentRole.PRIMARY] * 5 + [DocumentRole.DUPLICATE] * 15
     with store.engine.connect() as connection:
         assert connection.execute(select(func.count()).select_from(tables.invoice)).scalar() == 5
 

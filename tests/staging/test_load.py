@@ -10,7 +10,7 @@ from sqlalchemy import func, select, text
 
 from hunyuan_ocr.exceptions import StaleStateError
 from hunyuan_ocr.model.findings import Severity
-from hunyuan_ocr.model.invoice import AllowanceCharge, Line, Payment
+from hunyuan_ocr.model.invoice import AllowanceCharge, Line, Party, Payment, TaxIdType
 from hunyuan_ocr.staging import tables
 from hunyuan_ocr.staging.lifecycle import Status
 from hunyuan_ocr.staging.repository import Store
@@ -136,6 +136,28 @@ def test_the_same_invoice_in_another_file_is_a_duplicate_of_the_first(store: Sto
     assert results[1].related_invoice_id == first
     assert "a.pdf" in store.invoice(second).status_reason
     assert len(rows_of(store, "stg_invoice")) == 1
+
+
+def test_a_copy_that_lacks_the_sellers_tax_id_is_a_duplicate_too(store: Store) -> None:
+    batch = open_run(store)
+    first = validated(store, batch, "with id", hour=9)
+    second = validated(store, batch, "without", an_invoice(seller=Party(name="MUSTER GmbH.", country="DE")), hour=10)
+
+    results = [store.load(each, batch_id=batch) for each in store.load_order(batch)]
+
+    assert [result.status for result in results] == [Status.STAGED, Status.DUPLICATE]
+    assert (results[1].related_invoice_id, store.invoice(second).status) == (first, Status.DUPLICATE)
+
+
+def test_two_sellers_of_one_name_with_different_tax_ids_are_two(store: Store) -> None:
+    batch = open_run(store)
+    other = Party(name="Muster GmbH", tax_id="DE136695976", tax_id_type=TaxIdType.EU_VAT, country="DE")
+    validated(store, batch, "one", hour=9)
+    validated(store, batch, "two", an_invoice(seller=other), hour=10)
+
+    results = [store.load(each, batch_id=batch) for each in store.load_order(batch)]
+
+    assert [result.status for result in results] == [Status.STAGED, Status.STAGED]
 
 
 def test_the_same_number_with_another_total_is_a_conflict_that_names_the_other(store: Store) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from hunyuan_ocr.intake.problems import set_aside
+from hunyuan_ocr.intake.problems import set_aside, told
 from hunyuan_ocr.intake.run import IntakeRun
 from hunyuan_ocr.intake.stores import Intake
 from hunyuan_ocr.readers.document import DocumentPages, inspect
@@ -65,7 +65,7 @@ def _new_document(intake: Intake, document: UnpackedDocument) -> NewDocument:
         role=document.role,
         reason=document.reason,
         problem_code=problem.reason_code if problem else None,
-        problem=f"{problem} {problem.remedy}" if problem else None,
+        problem=told(problem) if problem else None,
     )
 
 

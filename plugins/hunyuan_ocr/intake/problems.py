@@ -33,4 +33,9 @@ def set_aside(store: Store, invoice_id: str, error: Exception, file_name: str) -
         log.error("invoice %s: unexpected %s at %s", invoice_id, type(error).__name__, where)
         error = ReaderFailedError(f"{file_name}: the reader failed ({type(error).__name__}).", document=file_name)
     log.warning("invoice %s set aside: %s", invoice_id, error.reason_code)
-    store.quarantine(invoice_id, error.reason_code, f"{error} {error.remedy}")
+    store.quarantine(invoice_id, error.reason_code, told(error))
+
+
+def told(error: DocumentError) -> str:
+    """What was wrong with a document and what to do, as the clerk reads it."""
+    return f"{str(error).rstrip('.')}. {error.remedy}"

@@ -48,6 +48,17 @@ def _cn_parts(invoice: Invoice) -> tuple[str, ...] | None:
     return None
 
 
+def is_same_seller(name: str | None, tax_id: str | None, other_name: str | None, other_tax_id: str | None) -> bool:
+    """Whether two sellers have one name and no tax ids that say otherwise.
+
+    >>> is_same_seller("Acme, Ltd.", "GB1", "ACME LTD", None), is_same_seller("Acme", "GB1", "Acme", "GB2")
+    (True, False)
+    """
+    if tax_id and other_tax_id and _folded(tax_id) != _folded(other_tax_id):
+        return False
+    return bool(_folded(name)) and _folded(name) == _folded(other_name)
+
+
 def business_key(invoice: Invoice, *, tenant: str = "") -> str | None:
     """SHA-256 (hex) of what identifies the invoice, ``None`` when the document does not say enough.
 

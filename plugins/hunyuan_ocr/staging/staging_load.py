@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 from hunyuan_ocr.exceptions import StaleStateError
 from hunyuan_ocr.model.findings import Finding, Outcome, Severity
 from hunyuan_ocr.staging import identity
-from hunyuan_ocr.staging.business_key import business_key
+from hunyuan_ocr.staging.business_key import business_key, is_same_seller
 from hunyuan_ocr.staging.column_types import as_share
 from hunyuan_ocr.staging.database import Database, utc_now
 from hunyuan_ocr.staging.events import change_status, shortened
@@ -94,7 +94,7 @@ class Loader(Database):
         rows = staging_rows(invoice_id, extracted.invoice)
         rejections = (*verdict.rejections, *misfits(rows), *map(_review_finding, verdict.review_reasons))
         key = business_key(extracted.invoice)
-        holder = self._holder(connection, invoice_id, key)
+        holder = self._holder(connection, mine, key)
         if holder is None:
             return self._settle(connection, mine, extracted, rows, rejections, batch_id, key, holds_key=True)
         if (holder.total_with_tax, holder.issue_date) != (mine.total_with_tax, mine.issue_date):
@@ -108,13 +108,27 @@ class Loader(Database):
         self._make_duplicate(connection, mine, holder, holder.file_name, key)
         return LoadResult(Status.DUPLICATE, changed=True, related_invoice_id=holder.invoice_id)
 
-    def _holder(self, connection: Connection, invoice_id: str, key: str | None) -> Row[Any] | None:
+    def _holder(self, connection: Connection, mine: Row[Any], key: str | None) -> Row[Any] | None:
+        """The other invoice that is this one: the holder of the key, or one equal in all but a tax id not read."""
         if key is None:
             return None
-        query = joined(invoice, document.c.file_name).where(
-            invoice.c.active_key == key, invoice.c.invoice_id != invoice_id
+        others = joined(invoice, document.c.file_name).where(
+            invoice.c.active_key.is_not(None), invoice.c.invoice_id != mine.invoice_id
         )
-        return connection.execute(query.with_for_update(of=invoice)).first()
+        holder = connection.execute(others.where(invoice.c.active_key == key).with_for_update(of=invoice)).first()
+        if holder is not None:
+            return holder
+        # One print of an invoice may show the seller's tax id and another not: then the keys differ.
+        equal = others.where(
+            invoice.c.invoice_number == mine.invoice_number,
+            invoice.c.issue_date == mine.issue_date,
+            invoice.c.total_with_tax == mine.total_with_tax,
+            invoice.c.currency == mine.currency,
+        )
+        for other in connection.execute(equal.with_for_update(of=invoice)):
+            if is_same_seller(mine.seller_name, mine.seller_tax_id, other.seller_name, other.seller_tax_id):
+                return other
+        return None
 
     def _make_duplicate(
         self, connection: Connection, row: Row[Any], original: Row[Any], file_name: str, key: str | None

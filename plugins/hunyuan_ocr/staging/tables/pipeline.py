@@ -154,6 +154,7 @@ invoice = Table(
     Index("ix_invoice_status", "status"),
     Index("ix_invoice_business_key", "business_key"),
     Index("ix_invoice_document", "primary_document_id"),
+    Index("ix_invoice_number", "invoice_number"),
     comment="One reconciled invoice per distinct document, in exactly one state.",
 )
 

@@ -214,6 +214,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_invoice_business_key", "invoice", ["business_key"], unique=False)
     op.create_index("ix_invoice_document", "invoice", ["primary_document_id"], unique=False)
+    op.create_index("ix_invoice_number", "invoice", ["invoice_number"], unique=False)
     op.create_index("ix_invoice_status", "invoice", ["status"], unique=False)
     op.create_index(
         "uq_invoice_active_key", "invoice", ["active_key"], unique=True, mssql_where=sa.text("active_key IS NOT NULL")
