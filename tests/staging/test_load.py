@@ -78,6 +78,12 @@ def test_a_clean_invoice_is_staged_with_all_its_parts(store: Store) -> None:
     assert scalar(store, "SELECT COUNT(*) FROM v_attention") == 0
 
 
+def test_the_company_an_invoice_is_for_stands_in_its_row(store: Store) -> None:
+    batch = open_run(store)
+    store.load(validated(store, batch, "a"), batch_id=batch, company_code="1000")
+    assert rows_of(store, "stg_invoice")[0]["erp_company_code"] == "1000"
+
+
 def test_loading_again_changes_nothing(store: Store) -> None:
     batch = open_run(store)
     invoice_id = validated(store, batch, "a")

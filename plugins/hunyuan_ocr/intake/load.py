@@ -15,6 +15,12 @@ def load(intake: Intake, run: IntakeRun) -> dict[str, int]:
     batch, counts = intake.batch(run), Counter[str]()
     for invoice_id in intake.store.load_order(batch):
         decision = decide(intake.store.findings_of(invoice_id), warn_to_review=intake.settings.warnings_to_review)
-        result = intake.store.load(invoice_id, batch_id=batch, verdict=LoadVerdict(rejections=decision.reasons))
+        config = intake.sources.get(intake.store.invoice(invoice_id).source_code)
+        result = intake.store.load(
+            invoice_id,
+            batch_id=batch,
+            verdict=LoadVerdict(rejections=decision.reasons),
+            company_code=config.legal_entity if config else None,
+        )
         counts[result.status.value.lower()] += 1
     return dict(counts)

@@ -151,7 +151,7 @@ class _SourceConfig(_Strict):
     code: str = Field(pattern=CODE_PATTERN)
     enabled: bool = True
     prompt_profile: str | None = Field(default=None, min_length=1, description="default: found from the page")
-    legal_entity: str | None = Field(default=None, min_length=1)
+    legal_entity: str | None = Field(default=None, min_length=1, max_length=50, description="ERP company code")
 
 
 class _FileSourceConfig(_SourceConfig):

@@ -69,18 +69,27 @@ class Loader(Database):
         with self.reading() as connection:
             return tuple(row.invoice_id for row in connection.execute(query))
 
-    def load(self, invoice_id: str, *, batch_id: str, verdict: LoadVerdict | None = None) -> LoadResult:
+    def load(
+        self, invoice_id: str, *, batch_id: str, verdict: LoadVerdict | None = None, company_code: str | None = None
+    ) -> LoadResult:
         """Stage the invoice, or say why not.
 
         ``verdict`` defaults to what was recorded: failed error findings and extraction's review reasons. DUP-2: the
         same business key, total and date as an invoice that is staged already makes a DUPLICATE; when that other one
         waits in REVIEW and this one is clean, this one is staged and the other becomes the DUPLICATE. DUP-3: the same
-        key with another total or date goes to REVIEW. An invoice that was loaded before is left as it is. Raises
+        key with another total or date goes to REVIEW. ``company_code`` says which of our companies it is for. An invoice that was loaded before is left as it is. Raises
         ``StaleStateError`` for one that is not validated yet.
         """
-        return self.write(lambda connection: self._load(connection, invoice_id, batch_id, verdict))
+        return self.write(lambda connection: self._load(connection, invoice_id, batch_id, verdict, company_code))
 
-    def _load(self, connection: Connection, invoice_id: str, batch_id: str, verdict: LoadVerdict | None) -> LoadResult:
+    def _load(
+        self,
+        connection: Connection,
+        invoice_id: str,
+        batch_id: str,
+        verdict: LoadVerdict | None,
+        company_code: str | None,
+    ) -> LoadResult:
         mine = locked(connection, invoice_id)
         status = Status(mine.status)
         if status is not Status.VALIDATED:
@@ -92,6 +101,8 @@ class Loader(Database):
         )
         verdict = verdict or _verdict_of(connection, extracted)
         rows = staging_rows(invoice_id, extracted.invoice)
+        if company_code:
+            rows[stg_invoice][0]["erp_company_code"] = company_code
         rejections = (*verdict.rejections, *misfits(rows), *map(_review_finding, verdict.review_reasons))
         key = business_key(extracted.invoice)
         holder = self._holder(connection, mine, key)

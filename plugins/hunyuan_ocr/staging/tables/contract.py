@@ -196,7 +196,7 @@ stg_invoice = Table(
     words_column("deliver_to_name", 300, "BT-70"),
     long_column("deliver_to_address", "BT-75 to BT-79: address lines, post code, city, one a line"),
     code_column("deliver_to_country", 2, "BT-80"),
-    words_column("erp_company_code", 50, "filled by the ERP side"),
+    words_column("erp_company_code", 50, "which of our companies it is for: legal_entity of the source"),
     words_column("erp_vendor_id", 50, "filled by the ERP side"),
     words_column("erp_vendor_site", 50, "filled by the ERP side"),
     words_column("erp_vendor_match", 10, "TAX_ID, BANK, NAME, MANUAL"),

@@ -218,7 +218,12 @@ def upgrade() -> None:
             comment="BT-75 to BT-79: address lines, post code, city, one a line",
         ),
         sa.Column("deliver_to_country", sa.String(length=2), nullable=True, comment="BT-80"),
-        sa.Column("erp_company_code", Words(50), nullable=True, comment="filled by the ERP side"),
+        sa.Column(
+            "erp_company_code",
+            Words(50),
+            nullable=True,
+            comment="which of our companies it is for: legal_entity of the source",
+        ),
         sa.Column("erp_vendor_id", Words(50), nullable=True, comment="filled by the ERP side"),
         sa.Column("erp_vendor_site", Words(50), nullable=True, comment="filled by the ERP side"),
         sa.Column("erp_vendor_match", Words(10), nullable=True, comment="TAX_ID, BANK, NAME, MANUAL"),
