@@ -1,15 +1,10 @@
-"""Runs the steps of an intake outside Airflow, and dies by SIGKILL where a test wants it to.
-
-``python -m tests.integration.intake_steps HOME [--kill-after STEP | --kill-at-commit N]`` works on HOME/inbox.
-"""
+"""Runs the steps of an intake outside Airflow, and dies by SIGKILL where a test wants it to."""
 
 from __future__ import annotations
 
-import argparse
 import logging
 import os
 import signal
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -115,17 +110,8 @@ def _die_at_commit(number: int) -> None:
             _die()
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("home", type=Path)
-    parser.add_argument("--kill-after", choices=STEPS)
-    parser.add_argument("--kill-at-commit", type=int)
-    options = parser.parse_args()
-    if options.kill_at_commit:
-        _die_at_commit(options.kill_at_commit)
-    run_steps(options.home, run_of(), after=lambda step: _die() if step == options.kill_after else None)
-    sys.exit(0)
-
-
-if __name__ == "__main__":
-    main()
+def run_and_die(home: Path, *, after_step: str | None = None, at_commit: int | None = None) -> None:
+    """Run the steps over ``home/inbox`` in a process of its own, until it kills itself."""
+    if at_commit:
+        _die_at_commit(at_commit)
+    run_steps(home, run_of(), after=lambda step: _die() if step == after_step else None)

@@ -8,9 +8,10 @@ import socket
 import subprocess
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import Self
 
 from tests.integration.deployment import Deployment
 
@@ -24,31 +25,46 @@ def task_policy(task):
 """
 
 
-@contextmanager
-def running_scheduler(deployment: Deployment) -> Iterator[None]:
-    """Airflow, up and able to run DAGs; every process that was started is stopped again."""
-    config = deployment.root / "airflow" / "config"
-    config.mkdir(parents=True, exist_ok=True)
-    (config / "airflow_local_settings.py").write_text(_POLICY, encoding="utf-8")
-    commands = (["api-server", "--port", str(deployment.port), "--workers", "1"], ["dag-processor"], ["scheduler"])
-    processes: list[subprocess.Popen[bytes]] = []
-    try:
-        for command in commands:
-            with (deployment.root / f"{command[0]}.log").open("wb") as log:
-                processes.append(
-                    # A group of its own, so that stopping it also reaches the tasks it has started.
-                    subprocess.Popen(
-                        ["airflow", *command],
-                        env=deployment.environment,
-                        stdout=log,
-                        stderr=log,
-                        start_new_session=True,
-                    )
+class Airflow:
+    """The processes of one deployment; those that were started are stopped when the block ends."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        self._deployment = deployment
+        self._processes: list[subprocess.Popen[bytes]] = []
+        config = deployment.root / "airflow" / "config"
+        config.mkdir(parents=True, exist_ok=True)
+        (config / "airflow_local_settings.py").write_text(_POLICY, encoding="utf-8")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def start(self, name: str, *arguments: str) -> None:
+        with (self._deployment.root / f"{name}.log").open("wb") as log:
+            self._processes.append(
+                # A group of its own, so that stopping it also reaches the tasks it has started.
+                subprocess.Popen(
+                    ["airflow", name, *arguments],
+                    env=self._deployment.environment,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
                 )
-        wait_until(lambda: is_healthy(deployment.port), 90, f"no API server, see {deployment.root}")
-        yield
-    finally:
-        _stop(processes)
+            )
+
+    def start_api_server(self) -> None:
+        self.start("api-server", "--port", str(self._deployment.port), "--workers", "1")
+
+    def __exit__(self, *exc: object) -> None:
+        # Whatever becomes of it, the deployment is thrown away: no need to let them finish their work.
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            for process in self._processes:
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, number)
+            deadline = time.monotonic() + 4
+            while time.monotonic() < deadline and any(process.poll() is None for process in self._processes):
+                time.sleep(0.1)
+        for process in self._processes:
+            process.wait()
 
 
 def is_healthy(port: int) -> bool:
@@ -78,16 +94,3 @@ def last_lines(folder: Path, count: int = 25) -> str:
         f"--- {log.name}\n" + "\n".join(log.read_text(errors="replace").splitlines()[-count:])
         for log in sorted(folder.glob("*.log"))
     )
-
-
-def _stop(processes: list[subprocess.Popen[bytes]]) -> None:
-    # Whatever becomes of it, the deployment is thrown away: no need to let them finish their work.
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        for process in processes:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, number)
-        deadline = time.monotonic() + 4
-        while time.monotonic() < deadline and any(process.poll() is None for process in processes):
-            time.sleep(0.1)
-    for process in processes:
-        process.wait()

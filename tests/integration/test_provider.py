@@ -1,4 +1,4 @@
-"""What Airflow knows of the package once it is installed: the provider, the plugin, the connection form, the settings."""
+"""What Airflow knows of the installed package: the provider, the plugin, the connection form, the settings."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ COMMANDS = (
     ("providers", "list", "--output", "json"),
     ("providers", "hooks", "--output", "json"),
     ("plugins", "--output", "json"),
-    ("config", "list", "--section", SECTION, "--defaults"),
+    ("config", "list", "--section", SECTION, "--defaults", "--show-values"),
     ("connections", "get", "invoice_mailbox", "--output", "json"),
 )
 DEFAULTS = {option.name: option.default for option in OPTIONS}
@@ -36,7 +36,7 @@ for command in {commands!r}:
     arguments.func(arguments)
 from airflow import plugins_manager
 print("#### import errors", flush=True)
-print(plugins_manager.get_import_errors() if hasattr(plugins_manager, "get_import_errors") else plugins_manager.import_errors)
+print(plugins_manager.get_import_errors())
 """
 
 

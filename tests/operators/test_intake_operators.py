@@ -155,7 +155,7 @@ class TestWhatIsNotTriedAgain:
             intake_run(context(window_start="2026-03-05T00:00:00+00:00"))
 
     def test_a_missing_or_wrong_sources_file(self, home: Path, sources: Callable[..., None]) -> None:
-        with pytest.raises(AirflowFailException, match="sources.yaml: there is no such file"):
+        with pytest.raises(AirflowFailException, match=r"sources\.yaml: there is no such file"):
             ChooseSourcesOperator(task_id="sources").execute(context())
         sources("- {code: inbox, kind: pigeon}")
         with pytest.raises(AirflowFailException, match="kind"):
@@ -224,7 +224,7 @@ class TestWhatIsNotTriedAgain:
         monkeypatch.setenv("AIRFLOW__HUNYUAN_OCR__ALERT_NOTIFIER", "no.such.Notifier")
         CollectSourceOperator(task_id="collect", source_code="inbox").execute(context())
         walk_to_load(context(), "inbox")
-        with pytest.raises(AirflowFailException, match="alert_notifier no.such.Notifier"):
+        with pytest.raises(AirflowFailException, match=r"alert_notifier no\.such\.Notifier"):
             ReportRunOperator(task_id="report").execute(context())
 
 
@@ -253,9 +253,7 @@ class TestTheGate:
         sources(FOLDER)
         arrive(home / "inbox", "one", "two")
         CollectSourceOperator(task_id="collect", source_code="inbox").execute(context())
-        (shard_no,) = AssignShardsOperator(task_id="shards", sources_task_id="sources").execute(
-            context(xcom=["inbox"])
-        )
+        (shard_no,) = AssignShardsOperator(task_id="shards", sources_task_id="sources").execute(context(xcom=["inbox"]))
         PrepareDocumentsOperator(task_id="prepare", shard_no=shard_no).execute(context())
         with pytest.raises(RunRejectedError, match="2 documents are in no final state"):
             gate(context())

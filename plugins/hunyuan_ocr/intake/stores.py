@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -38,6 +39,12 @@ class Intake:
         return {config.code: config for config in load_sources(self.settings.sources_file)}
 
     @property
+    def prompt_version(self) -> str:
+        """A hash of all prompt profiles: what they say decides what is read."""
+        hashes = sorted(profile.sha256 for profile in self.profiles)
+        return hashlib.sha256("".join(hashes).encode()).hexdigest()[:16]
+
+    @property
     def budget(self) -> PixelBudget:
         return PixelBudget(
             max_pixels=int(self.settings.render_megapixels * MEGA),
@@ -65,5 +72,6 @@ class Intake:
             window=run.window,
             logical_date=run.logical_date,
             plugin_version=__version__,
+            prompt_version=self.prompt_version,
             ruleset_version=RULESET_VERSION,
         )
