@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-all lint format docs clean
+.PHONY: help demo up test lint format docs clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -33,7 +33,7 @@ up: $(VENV)/.demo ## the same servers with Airflow's UI: look at the run, trigge
 	@$(BIN)/python -m demo.up
 
 test: $(VENV)/.dev ## the tests (no GPU, no server to install)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 lint: $(VENV)/.dev ## ruff, mypy and the import rules
 	$(BIN)/ruff check .

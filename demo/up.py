@@ -38,7 +38,7 @@ def main() -> int:
         env = environment(ROOT, connections, port=PORT) | {"AIRFLOW__HUNYUAN_OCR__BACKLOG_DAYS": "0"}
         prepare(ROOT, env)
         console.print(f"\nAirflow: [bold]http://127.0.0.1:{PORT}/dags/invoice_intake[/] (in about half a minute)")
-        first, last = (f"{now - timedelta(days=days):%Y-%m-%d}" for days in (4, 1))
+        first, last = (f"{now - timedelta(days=days):%Y-%m-%d}" for days in (3, 1))
         console.print("The daily run starts by itself. The mail of the two days before it waits for a backfill:")
         console.print(f"Trigger > Backfill, from {first} to {last}. Interrupt (Ctrl-C) to stop.\n")
         with (ROOT / "airflow.log").open("w") as log:
