@@ -12,8 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hunyuan_ocr.exceptions import ConfigurationError
+from hunyuan_ocr.extraction.ledger import GIVE
 from hunyuan_ocr.extraction.prompts import PromptProfile
-from hunyuan_ocr.extraction.reconcile import GIVE, Extraction, reconcile
+from hunyuan_ocr.extraction.reconcile import Extraction, reconcile
 from hunyuan_ocr.model.evidence import Candidate, FieldState, FieldValue, Source
 from hunyuan_ocr.model.geometry import Box, Reader, Reading, Span
 from hunyuan_ocr.model.invoice import DocumentKind

@@ -13,9 +13,13 @@ from hunyuan_ocr.extraction.prompts import Where
 _BLOCK_LINES = 7
 _UPPER_PART = 480.0
 POSTCODE_AND_TOWN = re.compile(
-    r"^(?:[A-Z]{1,2}[- ])?\d{4,6}\s?[^\W\d_]{2,}|[^\W\d_]{2,},?\s(?:[A-Z]{2},?\s)?\d{5}(?:-\d{4})?$|"
-    r"^\d{4} ?[A-Z]{2}\s[^\W\d_]{2,}|\b[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}\b"
+    r"^(?:[A-Z]{1,2}[- ])?(?:\d{4,6}|\d{3} \d{2})\s?[^\W\d_]{2,}|[^\W\d_]{2,},?\s(?:[A-Z]{2},?\s)?\d{5}(?:-\d{4})?$|"
+    r"^\d{4} ?[A-Z]{2}\s[^\W\d_]{2,}|\b[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}\b|"
+    r"[^\W\d_]{2,},?\s(?:NSW|VIC|QLD|WA|SA|TAS|ACT|NT)\s\d{4}$"
 )
+
+_CODE = re.compile(r"(?=\S*\d)[A-Z0-9][\w./-]*")
+_NEAR = 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +49,16 @@ def _headed_block(hits: HitMap, hit: Hit) -> Block | None:
     below = list(_lines_below(hits, hit))
     if not regions and not below:
         regions = list(hits.regions(hit, Where.RIGHT))[:1]
+    if not regions and not hit.has_colon and _has_code_beside(hits, hit):
+        return None
     every = [*regions, *below]
     return _block(hit.target, every) if every else None
+
+
+def _has_code_beside(hits: HitMap, hit: Hit) -> bool:
+    """ "Client   CL00219" in a column of labels: the word labels a number and heads nothing."""
+    beside = next(iter(hits.regions(hit, Where.RIGHT)), None)
+    return beside is not None and beside.nearness > _NEAR and _CODE.fullmatch(beside.text.strip()) is not None
 
 
 def _lines_below(hits: HitMap, hit: Hit) -> Iterator[Region]:
@@ -108,6 +120,7 @@ def address_blocks(hits: HitMap, taken: set[tuple[int, int]], table_top: int | N
 def _is_address(hits: HitMap, lines: Sequence[Region]) -> bool:
     if not 3 <= len(lines) <= 9:
         return False
-    if any(hit.start == 0 for region in lines[:2] for hit in hits.at(region.row, region.column)):
+    labels = [hit for region in lines[:2] for hit in hits.at(region.row, region.column)]
+    if any(hit.start == 0 and hit.meaning.role is not Role.PARTY_NAME for hit in labels):
         return False
     return any(POSTCODE_AND_TOWN.search(region.text.strip()) for region in lines[1:6])

@@ -27,7 +27,8 @@ _TILL_ROLL_BONUS = 2.0
 class Verdict:
     """The chosen profile and kind. ``score`` is the sum of recognised words; ``reasons`` say what decided, in words.
 
-    ``is_undecided``: nothing spoke against an invoice, but too little for one.
+    ``is_undecided``: nothing spoke against an invoice, but too little for one. ``has_title``: its best title is that of
+    an invoice, a credit note or a receipt; ``has_other_title``: of something else, though not a large one.
     """
 
     profile: PromptProfile
@@ -35,6 +36,8 @@ class Verdict:
     score: float
     reasons: tuple[str, ...] = ()
     is_undecided: bool = False
+    has_title: bool = False
+    has_other_title: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +76,15 @@ def classify(
     has_invoice_title = title is not None and title.kind is not DocumentKind.OTHER
     if score < _MIN_SCORE and not (has_invoice_title and score >= _MIN_SCORE / 2):
         reason = "neither the title nor the labels of an invoice are on it"
-        return Verdict(profile, DocumentKind.OTHER, score, (reason,), is_undecided=True)
+        is_other = title is not None and title.kind in (DocumentKind.OTHER, DocumentKind.STATEMENT)
+        return Verdict(profile, DocumentKind.OTHER, score, (reason,), is_undecided=True, has_other_title=is_other)
     kind = profile.document_kind
     if title is not None and title.kind in (DocumentKind.CREDIT_NOTE, DocumentKind.DEBIT_NOTE, DocumentKind.RECEIPT):
         kind = title.kind
     if profile.document_kind is DocumentKind.RECEIPT and kind is not DocumentKind.CREDIT_NOTE:
         kind = DocumentKind.RECEIPT
-    return Verdict(profile, kind, score)
+    is_other = title is not None and title.kind in (DocumentKind.OTHER, DocumentKind.STATEMENT)
+    return Verdict(profile, kind, score, has_title=title is not None and not is_other, has_other_title=is_other)
 
 
 def _chunks(layout: Layout) -> Iterable[tuple[int, Chunk]]:

@@ -64,6 +64,8 @@ _US_STATES = (
     "PA|RI|SC|SD|TN|TX|UT|VT|VA|WA|WV|WI|WY|DC|PR"
 )
 _US_STATE_AND_ZIP = re.compile(rf"\b(?:{_US_STATES}),?\s+\d{{5}}(?:-\d{{4}})?\b")
+# The bank of the one who wants to be paid is mostly in his country.
+_IBAN = re.compile(r"\bIBAN\W{0,3}([A-Z]{2})\d{2}\b")
 # Where the words of a page say in which country its seller lives.
 _COUNTRY_WORDS: Mapping[str, re.Pattern[str]] = {
     "MY": re.compile(
@@ -73,7 +75,11 @@ _COUNTRY_WORDS: Mapping[str, re.Pattern[str]] = {
     ),
     "SG": re.compile(r"\bpte\.?\s*ltd\b|\bsingapore\b", re.IGNORECASE),
     "IN": re.compile(r"\bGSTIN\b|\bpvt\.?\s*ltd\b|\bIGST\b|\bCGST\b|\bIFSC\b", re.IGNORECASE),
-    "GB": re.compile(r"\bunited kingdom\b|\bengland\b|\bVAT\s+(?:Reg\S*\s+)?(?:No\.?\s*)?:?\s*GB", re.IGNORECASE),
+    "GB": re.compile(
+        r"\bunited kingdom\b|\bengland\b|\b(?-i:[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2})\b|"
+        r"\bVAT\s+(?:Reg\S*\s+)?(?:No\.?\s*)?:?\s*GB",
+        re.IGNORECASE,
+    ),
     "AU": re.compile(r"\bABN\b|\baustralia\b", re.IGNORECASE),
     "NZ": re.compile(r"\bnew zealand\b", re.IGNORECASE),
     "HK": re.compile(r"\bhong kong\b", re.IGNORECASE),
@@ -133,6 +139,7 @@ def _country(texts: list[str], profile: PromptProfile) -> str | None:
         for country, words in _COUNTRY_WORDS.items():
             if words.search(text):
                 votes[country] += 1
+        votes.update(country for country in _IBAN.findall(text) if country in COUNTRIES)
         for match in find_tax_ids(text):
             if match.tax_id.is_valid and match.tax_id.country:
                 votes[match.tax_id.country] += 2

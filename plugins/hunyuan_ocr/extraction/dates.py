@@ -19,6 +19,8 @@ from hunyuan_ocr.model.parsing.dates import DateOrder, find_dates
 
 _LONGEST_TERM = 130
 _UNLABELLED = 0.62
+_LETTER_HEAD = 420.0
+_PLACE = re.compile(r"(?:[^\W\d_][^\d,:]{1,28},\s*)?(?:den|le|the|on|am|a|el|,)?\s*", re.IGNORECASE)
 _TERM_DAYS = re.compile(
     r"(?:net|netto|terms?|within|innerhalb|sous|à|term|zahlungsziel|plazo|payable in|due in)\D{0,14}(\d{1,3})\s*"
     r"(?:days?|tage?n?|jours?|j\b|días|dagen|giorni|dias)|\bnet\s*(\d{1,3})\b|(\d{1,3})\s*(?:days?|tage|jours|días)\b",
@@ -125,6 +127,14 @@ def _term_days(layout: Layout) -> set[int]:
     return {day for day in days if 0 < day <= 120}
 
 
+def _is_letter_date(lead: Lead, layout: Layout) -> bool:
+    """ "Brighton, 1 August 2024" alone on its line in the upper half: the date of a letter."""
+    row, column, start = lead.place
+    text = layout.rows[row].chunks[column].text
+    rest = text[start:].strip().removeprefix(lead.raw)
+    return lead.box.y0 < _LETTER_HEAD and not rest.strip(" .") and _PLACE.fullmatch(text[:start]) is not None
+
+
 def _unlabelled(leads: Mapping[str, Sequence[Lead]], layout: Layout) -> list[Lead]:
     """The only date of the document that no label claims: receipts print it bare, beside the time."""
     claimed = {lead.place[:2] for field, found in leads.items() if field != "issue_date" for lead in found}
@@ -158,5 +168,6 @@ def _unlabelled(leads: Mapping[str, Sequence[Lead]], layout: Layout) -> list[Lea
         with_time = [lead for lead in found_leads if lead.confidence > _UNLABELLED]
         if len({frozenset(lead.readings) for lead in with_time}) == 1:
             return with_time
-        return []
+        headings = [lead for lead in found_leads if _is_letter_date(lead, layout)]
+        return headings if len({frozenset(lead.readings) for lead in headings}) == 1 else []
     return sorted(found_leads, key=lambda lead: -lead.confidence)

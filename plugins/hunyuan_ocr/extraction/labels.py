@@ -154,7 +154,11 @@ class LabelBook:
                 continue
             meanings = self._meanings[key]
             start, end = places[position], places[position + len(key) - 1] + 1
+            is_part = len(key) <= _SHORT and _PART_OF_WORD.match(chunk.text, end - 1) is not None
             end, has_colon = _past_mark(chunk.text, end)
+            if is_part:
+                position += 1
+                continue
             if len(key) <= _SHORT and not has_colon and not _follows_break(chunk.text, start) and not is_cjk(key[0]):
                 position += 1
                 continue
@@ -179,7 +183,7 @@ class LabelBook:
     def _fuzzy_hit(self, chunk: Chunk, row: int, column: int) -> Iterator[Hit]:
         from rapidfuzz import fuzz, process
 
-        head = chunk.text.replace("：", ":").split(":", 1)[0]
+        head = _END_OF_LABEL.split(chunk.text, maxsplit=1)[0]
         key, places = label_key(head)
         if not _FUZZY_MIN_LENGTH <= len(key) <= 32 or sum(character.isdigit() for character in key) > 2:
             return
@@ -192,6 +196,9 @@ class LabelBook:
             yield Hit(meaning, row, column, chunk, places[0], end, weight, has_colon)
 
 
+# INV in INV0ICE is no label.
+_PART_OF_WORD = re.compile(r"[A-Za-z]\d+[A-Za-z]")
+_END_OF_LABEL = re.compile(r"[:：]|(?<=#)|\s+(?=\d{3})")
 _LOOKS = str.maketrans({"1": "i", "l": "i", "0": "o", "5": "s", "8": "b"})
 
 

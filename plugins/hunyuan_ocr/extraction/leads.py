@@ -27,6 +27,17 @@ _PATTERN = 0.72
 _FAR_AMOUNT = 0.95
 _UNKNOWN_WORDS = 0.62
 _READER_FLOOR = 0.55
+_TITLE_WEIGHT = 0.85
+_FEWEST_HEADINGS = 2
+_TWO_ROWS = 5.0
+_WEAK_LABEL = 0.7
+_DATED_QUALITY = 0.85
+# A number with letters and digits, or with several parts: INV-2024-0031, SE/23/0917.
+_SERIAL = re.compile(r"(?=.*\d)(?=.*[A-Z/-])[A-Z0-9][A-Z0-9/.-]{4,24}")
+_DATED = re.compile(r"(?:19|20)\d{2}-\d{1,2}-\d{1,2}")
+_COMPACT_DATED = re.compile(r"(?:19|20)\d{6}")
+_SAYS_NUMBER = re.compile(r"\b(?:no|num|number|numéro|numero|número)\b|nummer|nr\b|#|[nN][°º]", re.IGNORECASE)
+_CHARGED_ON = re.compile(r"\b(?:over|auf|von|on|of|sur|sobre|su)\s*(?:[€$£]|[A-Z]{3})?\s*$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +142,7 @@ def _leads_of(hit: Hit, hits: HitMap, context: Context) -> list[Lead]:
     found_leads: list[Lead] = []
     order = 0
     for where in (Where.SAME_SPAN, Where.RIGHT, Where.BELOW):
-        if where not in hit.meaning.where:
+        if where not in hit.meaning.where and not (where is Where.BELOW and _heads_sums(hit, hits)):
             continue
         if where is Where.BELOW and found_leads:
             break
@@ -140,10 +151,14 @@ def _leads_of(hit: Hit, hits: HitMap, context: Context) -> list[Lead]:
             nearness = max(region.nearness, _FAR_AMOUNT) if hit.meaning.type is ValueType.MONEY else region.nearness
             strength = hit.weight * _RELATION[where] * nearness
             strength *= 1.0 if hit.has_colon else _WITHOUT_COLON
+            if hit.meaning.type is ValueType.DATE and _is_qualified(hit, hits):
+                strength *= _UNKNOWN_WORDS
             if hit.meaning.type is ValueType.MONEY:
                 strength *= _UNKNOWN_WORDS if _has_unknown_words(hit, region) else 1.0
-            for found in scan(region.text, context):
+            for found in scan(region.text, context) or _dated_number(hit, region):
                 if hit.meaning.type is ValueType.TEXT and len(found.norm) > hit.meaning.max_length:
+                    continue
+                if hit.meaning.type is ValueType.NUMBER and not _is_number_for(hit, hits, region, found):
                     continue
                 found_leads.append(lead_of(hit.target, region, found, strength, hit.meaning.text, order))
                 order += 1
@@ -151,7 +166,77 @@ def _leads_of(hit: Hit, hits: HitMap, context: Context) -> list[Lead]:
                 return found_leads
             if where is Where.RIGHT and hit.meaning.type in (ValueType.NUMBER, ValueType.TEXT, ValueType.DIGITS):
                 break
-    return found_leads
+    return found_leads if hit.meaning.type is not ValueType.MONEY else _without_bases(found_leads, hits.layout)
+
+
+def _is_qualified(hit: Hit, hits: HitMap) -> bool:
+    """ "Challan date": a bare "date" after a word nobody knows is probably the date of something else."""
+    if hit.meaning.weight >= _TITLE_WEIGHT:
+        return False
+    known = [other for other in hits.at(hit.row, hit.column) if other.start < hit.start]
+    before = hit.chunk.text[: hit.start].rstrip()
+    return not known and before[-1:].isalpha()
+
+
+def _heads_sums(hit: Hit, hits: HitMap) -> bool:
+    """A row of headings over one row of sums: "Net   VAT   Total"."""
+    row = hits.layout.rows[hit.row]
+    columns = {
+        other.column
+        for column in range(len(row.chunks))
+        for other in hits.at(hit.row, column)
+        if other.meaning.type is ValueType.MONEY and other.start == 0
+    }
+    has_digits = any(character.isdigit() for chunk in row.chunks for character in chunk.text)
+    if hit.meaning.type is not ValueType.MONEY or len(columns) < _FEWEST_HEADINGS or has_digits:
+        return False
+    # A second row of amounts makes it a table of rates or of items.
+    page = hits.layout.page(row.page_no)
+    below = [other for other in hits.layout.rows[hit.row + 2 : hit.row + 3] if other.page_no == row.page_no]
+    return not any(
+        chunk.box.y0 - hit.chunk.box.y1 < _TWO_ROWS * page.line and any(character.isdigit() for character in chunk.text)
+        for other in below
+        for chunk in other.chunks
+    )
+
+
+def _without_bases(leads: list[Lead], layout: Layout) -> list[Lead]:
+    """ "VAT 21% over € 333.84   € 70.11": what the tax is charged on is not the tax, when another amount follows."""
+    kept = []
+    for lead in leads:
+        row, column, start = lead.place
+        before = layout.rows[row].chunks[column].text[:start]
+        if lead is leads[-1] or _CHARGED_ON.search(before) is None:
+            kept.append(lead)
+    return kept
+
+
+def _is_number_for(hit: Hit, hits: HitMap, region: Region, found: Found) -> bool:
+    """A label that says little ("No", "Invoice") lends its name only to what is nothing but a number."""
+    if hit.meaning.weight >= _TITLE_WEIGHT:
+        return True
+    is_below_title = region.where is Where.BELOW
+    if (is_below_title or hit.meaning.weight < _WEAK_LABEL) and found.raw != region.text.strip(" :.#"):
+        return False
+    before = hit.chunk.text[: hit.start]
+    for other in hits.at(hit.row, hit.column):
+        if other.target == hit.target and other.end <= hit.start:
+            before = before.replace(hit.chunk.text[other.start : other.end], "")
+    if any(character.isalpha() for character in before):
+        return False
+    return not is_below_title or _SERIAL.fullmatch(found.raw) is not None
+
+
+def _dated_number(hit: Hit, region: Region) -> list[Found]:
+    """A number made of year, month and day, beside a label that says "number"."""
+    text = region.text.strip(" :")
+    is_dated = _COMPACT_DATED.fullmatch(text) or (region.where is not Where.BELOW and _DATED.fullmatch(text))
+    if hit.target != "invoice_number" or not is_dated:
+        return []
+    if not _SAYS_NUMBER.search(hit.meaning.text):
+        return []
+    start = region.text.index(text)
+    return [Found(start, start + len(text), text, text, _DATED_QUALITY, (text,))]
 
 
 def _plain_word(word: str) -> str:

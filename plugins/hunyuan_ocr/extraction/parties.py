@@ -17,6 +17,7 @@ from hunyuan_ocr.extraction.context import Context
 from hunyuan_ocr.extraction.labels import HitMap, Region, Role
 from hunyuan_ocr.extraction.layout import Chunk, Layout, key_of, label_key
 from hunyuan_ocr.extraction.leads import Lead, lead_of
+from hunyuan_ocr.extraction.names import NameJudge, is_personal
 from hunyuan_ocr.extraction.prompts import PromptProfile, Where
 from hunyuan_ocr.extraction.tax_owners import TaxIdOwners
 from hunyuan_ocr.extraction.values import Found
@@ -25,19 +26,16 @@ from hunyuan_ocr.model.parsing.text import squeeze
 
 _FOOTER = 800.0
 _HEAD = 260.0
+_LETTERHEAD = 95.0
+_LETTERHEAD_ROWS = 2
+_HEADLINE = 1.35
+_HEADLINE_ROWS = 3
 _NOWHERE = 10**6
 _SEPARATORS = re.compile(r"\s*(?:[•●·|∙◦]|\s[-–—]\s)\s*")
-_NOT_A_NAME = re.compile(
-    r"@|https?:|www\.|\b\d{3,}[\s-]?\d{3,}|^\W*\d|[:：]|^\(|^[\W\d]+$|\b(?:street|strasse|straße|str\.|road|avenue|"
-    r"ave\b|rue\b|calle|via\b|jalan|jln|lorong|p\.?o\.? box|floor|suite)\b|\bpage\b|\bseite\b|^(?:herr|frau|mr|mrs)\b",
-    re.IGNORECASE,
-)
-_ATTENTION = re.compile(r"^(?:attn|attention|att|z\.?\s?hd|c/o|to|m/s|messrs|spett\.?le|name)\.?\s*[:.]?\s+", re.I)
+# The owner under the name of the firm.
+_OWNER = re.compile(r"(?:inh|inhaber(?:in)?|prop|proprietor|owner|gérante?|titular)\b", re.IGNORECASE)
+_CONTACT = re.compile(r"@|www\.|\b(?:tel|tél|telefon|phone|ph|fax|mobil)\b|\+\d{2}", re.IGNORECASE)
 _DOMAIN = re.compile(r"(?:@|www\.|https?://(?:www\.)?)([a-z0-9][a-z0-9.-]*)\.[a-z]{2,}", re.IGNORECASE)
-_ABBREVIATED = re.compile(r"\b(?:inc|ltd|co|corp|pvt|pte|lda|cia|jr|sr|bros|bhd|ltda)\.$", re.IGNORECASE)
-# The border of a receipt, read as a letter.
-_EDGE_READ_AS_LETTER = re.compile(r"(\bBHD)[Il|1]$")
-_NAME_EDGE = " \t:：,;-–•*_|"
 _PUBLIC_MAIL = frozenset([
     "gmail",
     "hotmail",
@@ -54,7 +52,6 @@ _PUBLIC_MAIL = frozenset([
     "126",
     "t-online",
 ])
-_REGISTRY_TAIL = re.compile(r"\s*[(\[]\s*(?:co\.?\s*reg|company|no|reg)?[^()]*\d{4,}[^()]*[)\]]\s*$", re.IGNORECASE)
 
 
 def collect_parties(
@@ -101,56 +98,29 @@ class _Finder:
         self.kind = kind
         self.table_top = table_top
         texts = [text for source in (profile, *related) for text in source.company_suffixes]
-        suffixes = sorted({key_of(text) for text in texts}, key=len, reverse=True)
-        self._suffixes = [suffix for suffix in suffixes if suffix]
+        self.names = NameJudge(texts)
+        sources = (profile, *related)
+        kinds = [text for source in sources for texts_of in source.recognise.kinds.values() for text in texts_of]
+        self._titles = {key_of(text) for text in (*kinds, *(t for source in sources for t in source.recognise.titles))}
         self.blocks = headed_blocks(hits)
         self.domains = self._domains()
 
     def _name_in(self, block: Block) -> tuple[Region, str] | None:
+        """The first line of a block that is a name; the company's, where a person to be addressed stands above it."""
+        person: tuple[Region, str] | None = None
         for region in block.regions[:4]:
             labels = [hit for hit in self.hits.at(region.row, region.column) if hit.start >= region.start]
             own = [hit for hit in labels if hit.start == region.start]
             if own and own[0].meaning.role in (Role.FIELD, Role.OTHER):
                 continue
-            name = self.clean_name(region.text)
-            if name:
+            name = self.names.clean(region.text)
+            if person is not None:
+                return (region, name) if name and self.names.has_suffix(name) else person
+            if name and is_personal(region.text):
+                person = region, name
+            elif name:
                 return region, name
-        return None
-
-    def clean_name(self, text: str) -> str | None:
-        """The text as a name, without "Attn:" and registry numbers; ``None`` when it does not look like a name."""
-        name = _ATTENTION.sub("", text.strip(_NAME_EDGE))
-        name = _REGISTRY_TAIL.sub("", name).strip(_NAME_EDGE)
-        letters = sum(character.isalpha() for character in name)
-        name = _EDGE_READ_AS_LETTER.sub(r"\1", name)
-        if name.endswith(".") and "." not in name[:-1] and not _ABBREVIATED.search(name):
-            name = name[:-1]
-        if letters < 2 or len(name) > 80 or letters < 0.5 * len(name.replace(" ", "")):
-            return None
-        if _NOT_A_NAME.search(name) and not (self.has_suffix(name) and ":" not in name and "@" not in name):
-            return None
-        return name
-
-    def has_suffix(self, text: str) -> bool:
-        """True when a word of the text is a company's legal form (or, on a receipt, a word shops are named by)."""
-        key, places = label_key(text)
-        for suffix in self._suffixes:
-            place = key.find(suffix)
-            while place >= 0:
-                before = places[place] - 1
-                after = places[place + len(suffix) - 1] + 1
-                clear_before = place == 0 or not text[before].isalpha() or "\u4e00" <= suffix[0] <= "\u9fff"
-                clear_after = after >= len(text) or not text[after].isalnum() or "\u4e00" <= suffix[0] <= "\u9fff"
-                if clear_before and clear_after and place > 0:
-                    return True
-                place = key.find(suffix, place + 1)
-        return False
-
-    def _is_only_suffix(self, name: str) -> bool:
-        key = label_key(name)[0]
-        for suffix in self._suffixes:
-            key = key.replace(suffix, "")
-        return len(key) < 3
+        return person
 
     def _domains(self) -> set[str]:
         names = set()
@@ -165,7 +135,7 @@ class _Finder:
 
     def _in_domain(self, name: str) -> bool:
         words = [label_key(word)[0] for word in re.split(r"[\s&,.]+", name)]
-        words = [word for word in words if len(word) > 3 and word not in self._suffixes]
+        words = [word for word in words if len(word) > 3 and word not in self.names.suffixes]
         whole = label_key(name)[0]
         return any(
             domain == whole
@@ -197,10 +167,23 @@ class _Finder:
         taken = {place for block in self.blocks for place in block.rows}
         window = self._sender_line(found)
         if window is not None and not found["buyer.name"] and self.kind is not DocumentKind.RECEIPT:
-            name = self.clean_name(window.text)
+            name = self.names.clean(window.text)
+            if name is None and (below := self._under(window.row, window.chunk)) is not None:
+                # "Herrn" alone on the first line.
+                window, name = below, self.names.clean(below.text)
             if name and not _is_one_of(name, {label_key(lead.norm)[0] for lead in found["seller.name"]}):
                 found["buyer.name"].append(self._lead("buyer.name", window, name, 0.8))
                 buyers.add(label_key(name)[0])
+        if not found["buyer.name"] and self.kind is not DocumentKind.RECEIPT:
+            addressee = self._addressee(taken)
+            if addressee is not None:
+                # What else stands in the block (a tax id) is the buyer's too; the owners of tax ids share this list.
+                self.blocks.append(replace(addressee, party="buyer"))
+                taken = taken | addressee.rows
+                region, name = self._name_in(addressee) or (None, "")
+                if region is not None:
+                    found["buyer.name"].append(self._lead("buyer.name", region, name, 0.72))
+                    buyers.add(label_key(name)[0])
         for region, name, strength in self._letterhead(taken):
             if not _is_one_of(name, buyers):
                 found["seller.name"].append(self._lead("seller.name", region, name, strength))
@@ -208,6 +191,19 @@ class _Finder:
             return
         sellers = {label_key(lead.norm)[0] for lead in found["seller.name"] if lead.confidence > 0.5}
         self._address_window(found, sellers, taken)
+
+    def _addressee(self, taken: set[tuple[int, int]]) -> Block | None:
+        """The one address without a heading below the letterhead that has no phone or mail of its own."""
+        blocks = []
+        for block in address_blocks(self.hits, taken, self.table_top):
+            first = block.regions[0]
+            named = self._name_in(block)
+            if first.row < _LETTERHEAD_ROWS or first.chunk.box.y0 < _LETTERHEAD or named is None:
+                continue
+            if any(_CONTACT.search(region.text) for region in block.regions) or self._in_domain(named[1]):
+                continue
+            blocks.append(block)
+        return blocks[0] if len(blocks) == 1 else None
 
     def _address_window(self, found: dict[str, list[Lead]], sellers: set[str], taken: set[tuple[int, int]]) -> None:
         """The address block without a heading that is not the seller's, when there is exactly one."""
@@ -235,8 +231,10 @@ class _Finder:
             if not hit.has_colon and hit.start > 0:
                 continue
             for where in (Where.SAME_SPAN, Where.RIGHT, Where.BELOW):
+                if where is Where.BELOW and not hit.has_colon and " " not in hit.meaning.text:
+                    break
                 regions = list(self.hits.regions(hit, where))[:1]
-                name = self.clean_name(regions[0].text) if regions else None
+                name = self.names.clean(regions[0].text) if regions else None
                 if name:
                     strength = 0.93 * hit.weight * (0.9 if where is Where.BELOW else 1.0)
                     found[f"{party}.name"].append(
@@ -253,22 +251,23 @@ class _Finder:
                 if 300 < chunk.box.y0 < 750 or any(hit.start == 0 for hit in self.hits.at(row_no, column)):
                     continue
                 parts = [part for part in _SEPARATORS.split(chunk.text) if part.strip()]
-                if len(parts) < 2 and column == 0 and len(row.chunks) >= 3 and self.has_suffix(parts[0]):
+                if len(parts) < 2 and column == 0 and len(row.chunks) >= 3 and self.names.has_suffix(parts[0]):
                     unlabelled = not any(self.hits.at(row_no, other) for other in range(len(row.chunks)))
                     parts = [other.text for other in row.chunks] if unlabelled else parts
                 if len(parts) < 2:
                     parts = chunk.text.split(", ")
-                    if not self.has_suffix(parts[0]):
+                    if not self.names.has_suffix(parts[0]):
                         continue
-                name = self.clean_name(parts[0])
+                name = self.names.clean(parts[0])
                 if (
                     not name
+                    or _OWNER.match(name)
                     or len(parts) < 3
                     or not any(POSTCODE_AND_TOWN.search(part.strip(" ,")) for part in parts[1:])
                 ):
                     continue
                 region = Region(Where.SAME_SPAN, row_no, column, chunk, 0, len(chunk.text), 1.0)
-                strength = 0.9 if self.has_suffix(name) else 0.55
+                strength = 0.9 if self.names.has_suffix(name) else 0.55
                 found["seller.name"].append(self._lead("seller.name", region, name, strength))
                 if window is None and chunk.box.y0 < 300 and row.page_no == self.layout.pages[0].page_no:
                     window = self._under(row_no, chunk)
@@ -288,7 +287,9 @@ class _Finder:
         """Company names in the head and the foot of the page, outside all headed blocks."""
         is_receipt = self.kind is DocumentKind.RECEIPT
         heads = [row_no for row_no, row in enumerate(self.layout.rows) if row.box.y0 < _HEAD]
-        first_company = next((row_no for row_no in heads if self.has_suffix(self.layout.rows[row_no].text)), _NOWHERE)
+        first_company = next(
+            (row_no for row_no in heads if self.names.has_suffix(self.layout.rows[row_no].text)), _NOWHERE
+        )
         top_lines = 0
         for row_no, row in enumerate(self.layout.rows):
             if row.page_no != self.layout.pages[0].page_no:
@@ -299,12 +300,12 @@ class _Finder:
                 labels = self.hits.at(row_no, column)
                 if labels and labels[0].start == 0 and labels[0].meaning.role is not Role.PARTY_NAME:
                     continue
-                name = self.clean_name(_SEPARATORS.split(chunk.text)[0])
+                name = self.names.clean(_SEPARATORS.split(chunk.text)[0])
                 if name is None or re.search(r"\d{3}", name):
                     continue
-                if self._is_only_suffix(name) and row_no:
+                if self.names.is_only_suffix(name) and row_no:
                     above = self.layout.rows[row_no - 1].chunks
-                    first_half = self.clean_name(above[0].text) if len(above) == 1 else None
+                    first_half = self.names.clean(above[0].text) if len(above) == 1 else None
                     if first_half is None:
                         continue
                     name = f"{first_half} {name}"
@@ -312,7 +313,7 @@ class _Finder:
                 in_foot = chunk.box.y0 > _FOOTER
                 before_table = self.table_top is None or row_no < self.table_top
                 strength = 0.0
-                if self.has_suffix(name):
+                if self.names.has_suffix(name):
                     strength = 0.8 - 0.02 * top_lines if in_head and before_table else 0.3
                     strength = max(strength, 0.66) if in_foot or in_head else strength
                     if is_receipt and in_head:
@@ -321,13 +322,22 @@ class _Finder:
                     is_shop_sign = top_lines == 0 and not name.islower() and row_no < first_company
                     strength = 0.58 if is_shop_sign and first_company == _NOWHERE else 0.5 if top_lines == 0 else 0.34
                 elif (in_head and before_table) or (in_foot and not is_receipt):
-                    strength = 0.36
+                    strength = 0.56 if self._is_headline(row_no, chunk) else 0.36
                 if in_head:
                     top_lines += 1
                 if strength and self._in_domain(name) and (in_head or in_foot):
                     strength = min(0.9, strength + 0.3)
                 if strength >= 0.3:
                     yield Region(Where.SAME_SPAN, row_no, column, chunk, 0, len(chunk.text), 1.0), name, strength
+
+    def _is_headline(self, row_no: int, chunk: Chunk) -> bool:
+        """Large words at the very top that are neither a label nor the document's title: the letterhead's name."""
+        page = self.layout.page(chunk.page_no)
+        is_large = row_no < _HEADLINE_ROWS and chunk.box.height >= _HEADLINE * page.line
+        is_first = row_no == 0 and len(self.layout.rows[0].chunks) == 1 and chunk.text.isupper()
+        if not (is_large or is_first) or len(chunk.text.split()) < 2:
+            return False
+        return not any(title in chunk.folded for title in self._titles)
 
 
 def _is_one_of(name: str, keys: set[str]) -> bool:

@@ -8,9 +8,10 @@ one costs money.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
+from hunyuan_ocr.extraction.amounts import ChosenAmount, Support, Totals
 from hunyuan_ocr.extraction.assemble import build_invoice
 from hunyuan_ocr.extraction.chinese import add_chinese_fields
 from hunyuan_ocr.extraction.classify import Verdict, classify
@@ -19,6 +20,7 @@ from hunyuan_ocr.extraction.dates import ChosenDate, choose_dates
 from hunyuan_ocr.extraction.labels import HitMap, LabelBook
 from hunyuan_ocr.extraction.layout import Layout, build_layout
 from hunyuan_ocr.extraction.leads import Lead, candidate_of, collect_leads
+from hunyuan_ocr.extraction.ledger import MOST_OTHERS, Ledger
 from hunyuan_ocr.extraction.line_items import (
     PrintedLine,
     build_lines,
@@ -31,17 +33,24 @@ from hunyuan_ocr.extraction.prompts import PromptProfile, ValueType
 from hunyuan_ocr.extraction.receipt_lines import receipt_items, tax_pairs
 from hunyuan_ocr.extraction.sources import weigh_candidates
 from hunyuan_ocr.extraction.tables import Cell, Item, Table, TableReader
-from hunyuan_ocr.extraction.totals import ChosenAmount, Support, Totals, choose_totals
+from hunyuan_ocr.extraction.totals import choose_totals
 from hunyuan_ocr.extraction.values import decimal_text
 from hunyuan_ocr.model.evidence import Candidate, FieldState, FieldValue, Source
 from hunyuan_ocr.model.geometry import Reading
 from hunyuan_ocr.model.invoice import DocumentKind, Invoice, TaxBreakdown
 from hunyuan_ocr.model.parsing.cn_amount import parse_capital_amount
 
-# Below this a value is not given. Calibrated on labelled documents: lower gives more wrong than right values.
-GIVE = 0.5
-_MOST_OTHERS = 4
-_TAX_SUMMARIES = ("gst summary", "tax summary", "sst summary", "tax code", "rate % total gst", "rate % amount")
+_TAX_SUMMARIES = (
+    "gst summary",
+    "tax summary",
+    "sst summary",
+    "tax code",
+    "vat summary",
+    "vat rate",
+    "vat analysis",
+    "rate % total gst",
+    "rate % amount",
+)
 _INVOICE_KINDS = frozenset({
     DocumentKind.INVOICE,
     DocumentKind.CREDIT_NOTE,
@@ -61,40 +70,6 @@ class Extraction:
     field_values: tuple[FieldValue, ...]
     profile: str
     review_reasons: tuple[str, ...] = ()
-
-
-@dataclass(slots=True)
-class Ledger:
-    """What was decided per field, in order; and the reasons for a review."""
-
-    layout: Layout
-    values: dict[str, FieldValue] = field(default_factory=dict)
-    reasons: list[str] = field(default_factory=list)
-    lines: list[PrintedLine] = field(default_factory=list)
-    tax_rows: list[TaxBreakdown] = field(default_factory=list)
-
-    def give(self, candidate: Candidate, others: Sequence[Candidate] = (), reason: str = "") -> None:
-        """Take a candidate, or, when its evidence is too thin, keep it aside and say so."""
-        path = candidate.field_path
-        if candidate.confidence < GIVE:
-            kept = (candidate, *others)[:_MOST_OTHERS]
-            self.values[path] = FieldValue(path, FieldState.ILLEGIBLE, None, kept, reason or "too little evidence")
-            return
-        state = FieldState.DERIVED if candidate.source is Source.RULE else FieldState.PRESENT
-        self.values[path] = FieldValue(path, state, candidate, tuple(others)[:_MOST_OTHERS], reason)
-
-    def withhold(self, path: str, reason: str, others: Sequence[Candidate] = (), *, is_open: bool = False) -> None:
-        state = FieldState.ILLEGIBLE if is_open else FieldState.ABSENT
-        self.values[path] = FieldValue(path, state, None, tuple(others)[:_MOST_OTHERS], reason)
-
-    def ask(self, code: str, sentence: str) -> None:
-        reason = f"{code}: {sentence}"
-        if reason not in self.reasons:
-            self.reasons.append(reason)
-
-    def norm(self, path: str) -> str | None:
-        value = self.values.get(path)
-        return value.chosen.value_norm if value and value.chosen else None
 
 
 def reconcile(
@@ -118,7 +93,10 @@ def reconcile(
         verdict = _decided_by_arithmetic(layout, verdict, profiles)
     if verdict.kind in _INVOICE_KINDS:
         _read_page(ledger, verdict, profiles)
-    else:
+    if _has_nothing_of_an_invoice(ledger, verdict):
+        verdict = replace(verdict, kind=DocumentKind.OTHER, reasons=("it has no invoice title and no invoice number",))
+        ledger = Ledger(layout)
+    if verdict.kind not in _INVOICE_KINDS:
         for sentence in verdict.reasons:
             ledger.ask("NOT_AN_INVOICE", sentence)
     kind = weigh_candidates(ledger.values, candidates, verdict.kind, ledger.ask)
@@ -129,15 +107,25 @@ def reconcile(
 
 
 def _decided_by_arithmetic(layout: Layout, verdict: Verdict, profiles: Sequence[PromptProfile]) -> Verdict:
-    """A page without a title is a receipt or an invoice when its date and its sums are those of one."""
+    """A page without a title is a receipt or an invoice when it has a date and a total that something else confirms:
+    the arithmetic, what was paid, a number with its label, or the seller's tax id."""
+    if verdict.has_other_title:
+        return verdict
     trial = Ledger(layout)
     kind = verdict.profile.document_kind
     _read_page(trial, replace(verdict, kind=kind), profiles)
     total = trial.values.get("total_with_tax")
-    adds_up = total is not None and total.chosen is not None and total.reason.startswith("net")
-    if adds_up and trial.norm("issue_date") is not None:
-        return replace(verdict, kind=kind, reasons=())
-    return verdict
+    if total is None or total.chosen is None or trial.norm("issue_date") is None:
+        return verdict
+    is_confirmed = bool(total.reason) or trial.norm("invoice_number") or trial.norm("seller.tax_id")
+    return replace(verdict, kind=kind, reasons=()) if is_confirmed else verdict
+
+
+def _has_nothing_of_an_invoice(ledger: Ledger, verdict: Verdict) -> bool:
+    """Neither an invoice's title nor its number, and another title or no total: a delivery note with a tax id."""
+    if verdict.kind is not DocumentKind.INVOICE or verdict.has_title or ledger.norm("invoice_number") is not None:
+        return False
+    return verdict.has_other_title or ledger.norm("total_with_tax") is None
 
 
 def _aspect(pages: Sequence[Reading]) -> float:
@@ -242,7 +230,7 @@ def _in_words(leads: dict[str, list[Lead]]) -> Decimal | None:
 
 
 def _others(ledger: Ledger, leads: Sequence[Lead]) -> list[Candidate]:
-    return [candidate_of(lead, ledger.layout) for lead in leads[:_MOST_OTHERS]]
+    return [candidate_of(lead, ledger.layout) for lead in leads[:MOST_OTHERS]]
 
 
 def _give_identifiers(ledger: Ledger, leads: dict[str, list[Lead]], profile: PromptProfile) -> None:

@@ -9,10 +9,11 @@ vouches for keeps a lower confidence; two different totals that nothing tells ap
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from itertools import combinations
 
+from hunyuan_ocr.extraction.amounts import ChosenAmount, Option, Support, Totals
 from hunyuan_ocr.extraction.leads import Lead
 
 ZERO = Decimal(0)
@@ -23,49 +24,7 @@ _PROVEN = 0.975
 _LABEL_ONLY_CAP = 0.9
 _RIVAL_FACTOR = 0.5
 _CLEAR_LABEL = 0.8
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """An amount that may play a role, with its lead and how strongly its label speaks for it.
-
-    ``parts`` are the leads of the amounts it is the sum of, when it is not printed itself (tax per rate).
-    """
-
-    amount: Decimal
-    lead: Lead | None
-    weight: float
-    parts: tuple[Lead, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Support:
-    """What the rest of the document says about its amounts."""
-
-    sum_of_lines: Decimal | None = None
-    line_count: int = 0
-    in_words: Decimal | None = None
-    pairs: tuple[tuple[Decimal, Decimal], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class ChosenAmount:
-    option: Option
-    confidence: float
-    is_proven: bool
-    others: tuple[Option, ...] = ()
-    reason: str = ""
-
-
-@dataclass(slots=True)
-class Totals:
-    """The chosen amounts by field path; ``doubts`` says in words what was left open."""
-
-    chosen: dict[str, ChosenAmount] = field(default_factory=dict)
-    doubts: list[str] = field(default_factory=list)
-
-    def amount(self, path: str) -> Decimal | None:
-        return self.chosen[path].option.amount if path in self.chosen else None
+_TOTAL_AS_NET = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +87,9 @@ class _Pool:
         self.nets = self._merged(
             (self.by_path["total_without_tax"], 1.0), (self.by_path["sum_of_lines"], 0.85), (pair_nets, 1.0)
         )
+        known = {option.amount for option in self.nets}
+        totals = self._merged((self.by_path["total_with_tax"], _TOTAL_AS_NET))
+        self.nets += [option for option in totals if option.amount not in known]
         self.second = self._second_amounts(leads.get("total_without_tax", ()))
         self.taxes = self._merged(
             (self.by_path["total_tax"], 1.0), (self.second, 0.6), (self._tax_sums(), 0.9), (pair_taxes, 1.0)
@@ -211,6 +173,12 @@ class _Pool:
             alone = self._score_total(total)
             for net in nets:
                 for tax in taxes:
+                    if (
+                        net is not None
+                        and _is_total(net)
+                        and (tax is None or not tax.amount or net.amount == total.amount)
+                    ):
+                        continue
                     yield self._scored(total, net, tax, alone, adjustments)
 
     def _score_total(self, total: Option) -> float:
@@ -288,6 +256,11 @@ class _Pool:
             if difference <= CENT * max(1, self.support.line_count):
                 score += 0.5
         return _Combination(total, net, tax, score, proof)
+
+
+def _is_total(net: Option) -> bool:
+    """ "Total 100, GST 6, Total payable 106": a net that is labelled as a total, which only arithmetic can prove."""
+    return net.lead is not None and net.lead.field_path == "total_with_tax"
 
 
 def _take(totals: Totals, best: _Combination, all_found: Sequence[_Combination], pool: _Pool) -> None:

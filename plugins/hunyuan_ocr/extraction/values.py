@@ -48,9 +48,18 @@ _NOT_AN_ID = re.compile(r"\d{1,2}:\d{2}(?::\d{2})?$|\d+(?:[.,]\d+)?%$|\d{1,3}/\d
 _OF = re.compile(r"\s*(?:of|von|de|sur|/)\s*\d+\b", re.IGNORECASE)
 
 
+# "914 220 0376 / 11": a number set in groups, alone beside its label.
+_GROUPED = re.compile(r"\d{2,}(?: \d{2,})+(?: ?/ ?\d+)?")
+_SHORTEST_GROUPED = 8
+
+
 def find_number(text: str, _: Context) -> list[Found]:
     """An identifier with at least one digit at the head of the text, never a date, an amount or a page count."""
     masked = mask_dates(text)
+    whole = masked.strip(" :.#")
+    if _GROUPED.fullmatch(whole) and sum(character.isdigit() for character in whole) >= _SHORTEST_GROUPED:
+        start = masked.index(whole)
+        return [_found(text, start, start + len(whole), squeeze(whole), 1.0)]
     prefix_start = -1
     for match in _TOKEN.finditer(masked):
         token = match.group().rstrip(".-/+&*")
