@@ -77,8 +77,9 @@ class Loader(Database):
         ``verdict`` defaults to what was recorded: failed error findings and extraction's review reasons. DUP-2: the
         same business key, total and date as an invoice that is staged already makes a DUPLICATE; when that other one
         waits in REVIEW and this one is clean, this one is staged and the other becomes the DUPLICATE. DUP-3: the same
-        key with another total or date goes to REVIEW. ``company_code`` says which of our companies it is for. An invoice that was loaded before is left as it is. Raises
-        ``StaleStateError`` for one that is not validated yet.
+        key with another total or date goes to REVIEW. ``company_code`` says which of our companies the invoice is
+        for. An invoice that was loaded before is left as it is. Raises ``StaleStateError`` for one that is not
+        validated yet.
         """
         return self.write(lambda connection: self._load(connection, invoice_id, batch_id, verdict, company_code))
 
