@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hunyuan_ocr.exceptions import ConfigurationError, HunyuanOCRError
+from hunyuan_ocr.exceptions import ConfigurationError, DocumentError, HunyuanOCRError
 from hunyuan_ocr.settings import Settings
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def evaluate_manifest(
 
         report = evaluate(load_manifest(manifest), _reader(profile), tell)
     if as_json:
-        typer.echo(json.dumps(report.to_json(), ensure_ascii=False, indent=2))
+        typer.echo(report.to_json())
     else:
         typer.echo(render(report, verbose=verbose))
 
@@ -163,6 +163,8 @@ def _print_extraction(name: str, extraction: Extraction) -> None:
     from rich.table import Table
 
     console = _console()
+    if not extraction.field_values:
+        console.print(f"{name}: not an invoice ({extraction.invoice.document_kind})")
     table = Table("field", "value", "confidence", "where", "label", title=f"{name}: {extraction.invoice.document_kind}")
     for value in extraction.field_values:
         if value.chosen is None:
@@ -173,7 +175,8 @@ def _print_extraction(name: str, extraction: Extraction) -> None:
         if box:
             where += f" ({box.x0:.0f},{box.y0:.0f})"
         table.add_row(value.field_path, value.chosen.value_norm, f"{value.confidence:.2f}", where, value.chosen.label)
-    console.print(table)
+    if extraction.field_values:
+        console.print(table)
     for reason in extraction.review_reasons:
         console.print(f"[yellow]review:[/] {reason}")
 
@@ -202,6 +205,9 @@ def main() -> None:
     """Entry point: what the user can act on is one sentence, not a traceback."""
     try:
         app()
+    except DocumentError as error:
+        typer.echo(f"hunyuan-ocr: {str(error).rstrip('.')}. {error.remedy}", err=True)
+        raise SystemExit(1) from None
     except HunyuanOCRError as error:
         typer.echo(f"hunyuan-ocr: {error}", err=True)
         raise SystemExit(1) from None
