@@ -42,6 +42,21 @@ def _unprivileged_user() -> int | None:
     return pwd.getpwnam("nobody").pw_uid if os.geteuid() == 0 else None
 
 
+def _within_reach(binaries: Path, home: Path, user: int | None) -> Path:
+    """``binaries``, or a copy below ``home`` where whoever runs the server may not enter their folder.
+
+    An environment in a folder of root's own (a home, a private temporary folder) is closed to everybody else.
+    """
+    try:
+        subprocess.run([binaries / "postgres", "--version"], user=user, cwd="/", capture_output=True, check=True)
+    except PermissionError:
+        package = binaries.parents[1]
+        for part in (package, package.with_name(f"{package.name}.libs")):
+            shutil.copytree(part, home / part.name, symlinks=True)
+        return home / package.name / binaries.relative_to(package)
+    return binaries
+
+
 @contextmanager
 def running_postgres(binaries: Path) -> Iterator[URL]:
     """The URL of an empty server's ``postgres`` database."""
@@ -53,6 +68,7 @@ def running_postgres(binaries: Path) -> Iterator[URL]:
     env = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
     server: subprocess.Popen[bytes] | None = None
     try:
+        binaries = _within_reach(binaries, home, user)
         initdb = [binaries / "initdb", "-D", folder, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"]
         made = subprocess.run(initdb, user=user, env=env, cwd="/", capture_output=True, text=True, check=False)
         if made.returncode:
