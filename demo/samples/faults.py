@@ -18,7 +18,7 @@ from demo.samples.facts import InvoiceFacts, cents
 
 @dataclass(frozen=True)
 class Fault:
-    """What is wrong and what must come of it: ``state`` of the document and the rules that say why."""
+    """What is wrong and what must come of it: ``state`` of the document and the rules that may say why."""
 
     name: str
     plant: Callable[[InvoiceFacts], InvoiceFacts]
@@ -69,7 +69,8 @@ def _due_before_issue(facts: InvoiceFacts) -> InvoiceFacts:
 
 
 WRONG_TOTAL = Fault("wrong_total", _wrong_total, ("BR-CO-15",))
-WRONG_LINE = Fault("wrong_line", _wrong_line, ("BR-CO-10",))
+# Where no sum of the lines is printed, the total without tax is compared with them.
+WRONG_LINE = Fault("wrong_line", _wrong_line, ("BR-CO-10", "BR-CO-13"))
 BAD_VAT_ID = Fault("bad_vat_id", _bad_seller_id, ("ID-VAT-EU",))
 BAD_IBAN = Fault("bad_iban", _bad_iban, ("PAY-IBAN",))
 DUE_BEFORE_ISSUE = Fault("due_before_issue", _due_before_issue, ("DATE-3",))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from hunyuan_ocr.model.documents import DocumentRole
-from hunyuan_ocr.model.evidence import FieldValue
+from hunyuan_ocr.model.evidence import FieldValue, Source
 from hunyuan_ocr.model.findings import Finding
 from hunyuan_ocr.model.invoice import Invoice
 from hunyuan_ocr.sources.base import Verdict
@@ -236,7 +236,8 @@ class NewExtraction:
 
     @property
     def extracted_from(self) -> str:
-        used = {value.chosen.source for value in self.field_values if value.chosen}
+        # What follows from other values by a rule comes from where they came from.
+        used = {value.chosen.source for value in self.field_values if value.chosen} - {Source.RULE}
         return used.pop().value if len(used) == 1 else "MIXED"
 
     @property
