@@ -83,7 +83,11 @@ def is_a_kind_we_stage(invoice: Invoice, facts: InvoiceFacts) -> Ruling:
 
 
 def net_and_tax_given(invoice: Invoice, facts: InvoiceFacts) -> Ruling:
-    """BR-13: net and tax totals are required unless tax-free; outside China, where it is not proven, a warning."""
+    """BR-13: net and tax totals are required unless tax-free.
+
+    Outside China an invoice may print one total only, which is a warning. One that prints a net amount and another
+    gross amount has a tax between them: without it the total stays unchecked, and a wrong one would pass.
+    """
     names = ("total_without_tax", "total_tax")
     if invoice.document_kind not in INVOICE_KINDS:
         return not_applicable("Only an invoice must have net and tax totals.", fields=names)
@@ -97,8 +101,13 @@ def net_and_tax_given(invoice: Invoice, facts: InvoiceFacts) -> Ruling:
     return failed(
         *missing,
         message=f"Not found: {', '.join(missing)}. The total cannot be checked: enter them or confirm there is no tax.",
-        severity=ERROR if is_chinese_vat(invoice) else WARN,
+        severity=ERROR if is_chinese_vat(invoice) or _hides_its_tax(invoice) else WARN,
     )
+
+
+def _hides_its_tax(invoice: Invoice) -> bool:
+    net, gross = invoice.total_without_tax, invoice.total_with_tax
+    return invoice.total_tax is None and net is not None and gross is not None and net != gross
 
 
 def buyer_named(invoice: Invoice, facts: InvoiceFacts) -> Ruling:
@@ -131,7 +140,7 @@ RULES = (
          "单据为发票、贷记单、借记单或收据。", is_a_kind_we_stage, "this project"),
     *_TERM_RULES,
     Rule("BR-07", 1, (WARN,), (), "The buyer's name is given.", "有购买方名称。", buyer_named),
-    Rule("BR-13", 1, (ERROR, WARN), (), "Total without tax and total tax are given unless the invoice is tax-free.",
+    Rule("BR-13", 2, (ERROR, WARN), (), "Total without tax and total tax are given unless the invoice is tax-free.",
          "除免税外，有不含税合计和税额合计。", net_and_tax_given),
     Rule("REF-1", 1, (WARN,), (), "A credit note names the invoice it corrects.", "贷记单注明原发票号码。",
          credit_note_refers, "this project"),
