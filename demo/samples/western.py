@@ -194,8 +194,10 @@ def _letter_head(sheet: Sheet, facts: InvoiceFacts, style: _Style) -> float:
         sheet.text(left, y, f"{style.label('tax_id')} {facts.seller.tax_id}", 9)
     sheet.text(right, 60, style.words["title"], 20, bold=True, align="right", color="#555555")
     y = 96.0
-    for word, value in _meta(facts, style):
-        sheet.text(right - 190, y, style.label(word), 9.5, bold=True)
+    meta = [(style.label(word), value) for word, value in _meta(facts, style)]
+    needed = max(sheet.width_of(label, 9.5, bold=True) + sheet.width_of(value, 9.5) + 8 for label, value in meta)
+    for label, value in meta:
+        sheet.text(right - max(190.0, needed), y, label, 9.5, bold=True)
         sheet.text(right, y, value, 9.5, align="right")
         y += 15
     y = 186.0
@@ -253,10 +255,12 @@ def _din_head(sheet: Sheet, facts: InvoiceFacts, style: _Style) -> float:
         if facts.buyer.tax_id:
             sheet.text(left, y, f"{style.label('tax_id')} {facts.buyer.tax_id}", 8.5)
     y = 146.0
-    x = right - 172
-    for word, value in _meta(facts, style)[1:]:
-        sheet.text(x, y, style.label(word), 8.5)
-        sheet.text(x + 96, y, value, 8.5)
+    meta = [(style.label(word), value) for word, value in _meta(facts, style)[1:]]
+    gap = max(96.0, *(sheet.width_of(label, 8.5) + 6 for label, _ in meta))
+    x = right - 76 - gap
+    for label, value in meta:
+        sheet.text(x, y, label, 8.5)
+        sheet.text(x + gap, y, value, 8.5)
         y += 12
     sheet.text(x, y, f"Tel. {facts.seller.phone}", 8.5)
     sheet.text(left, 250, f"{style.words['number']} {facts.number}", 13, bold=True)
