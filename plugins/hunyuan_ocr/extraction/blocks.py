@@ -18,6 +18,8 @@ POSTCODE_AND_TOWN = re.compile(
     r"[^\W\d_]{2,},?\s(?:NSW|VIC|QLD|WA|SA|TAS|ACT|NT)\s\d{4}$"
 )
 
+# "Dorfstraße 1, 6020 Innsbruck": the whole address in one line.
+_STREET_AND_TOWN = re.compile(r",\s(?:[A-Z]{1,2}[- ])?\d{4,5}\s[^\W\d_]{2,}")
 _CODE = re.compile(r"(?=\S*\d)[A-Z0-9][\w./-]*")
 _NEAR = 0.8
 
@@ -47,12 +49,17 @@ def _headed_block(hits: HitMap, hit: Hit) -> Block | None:
     if regions and not hit.has_colon and regions[0].text.strip()[:1].islower():
         return None
     below = list(_lines_below(hits, hit))
-    if not regions and not below:
+    if not regions and (not below or (hit.has_colon and _is_labelled(hits, below[0]))):
+        # "Client: | Muster" in a column of labels: the next label stands below it, the name beside it.
         regions = list(hits.regions(hit, Where.RIGHT))[:1]
     if not regions and not hit.has_colon and _has_code_beside(hits, hit):
         return None
     every = [*regions, *below]
     return _block(hit.target, every) if every else None
+
+
+def _is_labelled(hits: HitMap, region: Region) -> bool:
+    return any(hit.start == 0 and hit.has_colon for hit in hits.at(region.row, region.column))
 
 
 def _has_code_beside(hits: HitMap, hit: Hit) -> bool:
@@ -89,8 +96,13 @@ def _lines_below(hits: HitMap, hit: Hit) -> Iterator[Region]:
         yield Region(Where.BELOW, row_no, column, chunk, 0, len(chunk.text), 1.0)
 
 
-def address_blocks(hits: HitMap, taken: set[tuple[int, int]], table_top: int | None) -> list[Block]:
-    """Blocks without a heading in the upper part of the first page that hold a postcode with its town."""
+def address_blocks(
+    hits: HitMap, taken: set[tuple[int, int]], table_top: int | None, *, one_line: bool = False
+) -> list[Block]:
+    """Blocks without a heading in the upper part of the first page that hold a postcode with its town.
+
+    ``one_line``: also those whose street and town share a line, as letterheads print them and windows do not.
+    """
     layout = hits.layout
     if not layout.pages:
         return []
@@ -114,13 +126,16 @@ def address_blocks(hits: HitMap, taken: set[tuple[int, int]], table_top: int | N
                 lines = [region]
                 open_blocks.append(lines)
                 closed.append(lines)
-    return [_block("", lines) for lines in closed if _is_address(hits, lines)]
+    return [_block("", lines) for lines in closed if _is_address(hits, lines, one_line)]
 
 
-def _is_address(hits: HitMap, lines: Sequence[Region]) -> bool:
+def _is_address(hits: HitMap, lines: Sequence[Region], one_line: bool) -> bool:
     if not 3 <= len(lines) <= 9:
         return False
     labels = [hit for region in lines[:2] for hit in hits.at(region.row, region.column)]
     if any(hit.start == 0 and hit.meaning.role is not Role.PARTY_NAME for hit in labels):
         return False
-    return any(POSTCODE_AND_TOWN.search(region.text.strip()) for region in lines[1:6])
+    return any(
+        POSTCODE_AND_TOWN.search(region.text.strip()) or (one_line and _STREET_AND_TOWN.search(region.text))
+        for region in lines[1:6]
+    )

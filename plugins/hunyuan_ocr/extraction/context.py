@@ -132,6 +132,16 @@ def mask_dates(text: str) -> str:
 def _country(texts: list[str], profile: PromptProfile) -> str | None:
     if profile.locale.country:
         return profile.locale.country
+    votes = _country_votes(texts)
+    if not votes:
+        return None
+    ranked = votes.most_common(2)
+    if len(ranked) == 2 and ranked[0][1] == ranked[1][1]:
+        return None
+    return ranked[0][0]
+
+
+def _country_votes(texts: list[str]) -> Counter[str]:
     votes: Counter[str] = Counter()
     for text in texts:
         if _US_STATE_AND_ZIP.search(text):
@@ -143,12 +153,7 @@ def _country(texts: list[str], profile: PromptProfile) -> str | None:
         for match in find_tax_ids(text):
             if match.tax_id.is_valid and match.tax_id.country:
                 votes[match.tax_id.country] += 2
-    if not votes:
-        return None
-    ranked = votes.most_common(2)
-    if len(ranked) == 2 and ranked[0][1] == ranked[1][1]:
-        return None
-    return ranked[0][0]
+    return votes
 
 
 def _currency(texts: list[str], country: str | None, profile: PromptProfile) -> tuple[str | None, bool]:
@@ -180,7 +185,9 @@ def _currency(texts: list[str], country: str | None, profile: PromptProfile) -> 
     if open_symbols:
         possible, _ = open_symbols.most_common(1)[0]
         if local in possible:
-            return local, True
+            # Across a border a bare $ may be the seller's dollar or the American one.
+            is_abroad = "USD" in possible and local != "USD" and len(_country_votes(texts)) > 1
+            return (None, False) if is_abroad else (local, True)
         if "USD" in possible and (country is None or country == "US"):
             # A bare $ without any sign of another dollar country.
             return "USD", True

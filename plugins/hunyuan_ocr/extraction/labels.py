@@ -159,9 +159,13 @@ class LabelBook:
             if is_part:
                 position += 1
                 continue
-            if len(key) <= _SHORT and not has_colon and not _follows_break(chunk.text, start) and not is_cjk(key[0]):
-                position += 1
-                continue
+            stands_free = has_colon or _follows_break(chunk.text, start) or is_cjk(key[0])
+            if len(key) <= _SHORT and not stands_free:
+                # "Muster, S.L. CIF B12345678": a short word inside a line is a label where an id follows it.
+                if not _ID_FOLLOWS.match(chunk.text, end):
+                    position += 1
+                    continue
+                meanings = [meaning for meaning in meanings if meaning.type is ValueType.TAX_ID]
             heads = _heads_block(chunk, position, len(key), has_colon)
             meanings = [meaning for meaning in meanings if meaning.role is not Role.SECTION or heads]
             factor = 1.0
@@ -196,6 +200,7 @@ class LabelBook:
             yield Hit(meaning, row, column, chunk, places[0], end, weight, has_colon)
 
 
+_ID_FOLLOWS = re.compile(r"[A-Z]{0,4}[ -]?\d{7,}[A-Z0-9]*\b")
 # INV in INV0ICE is no label.
 _PART_OF_WORD = re.compile(r"[A-Za-z]\d+[A-Za-z]")
 _END_OF_LABEL = re.compile(r"[:：]|(?<=#)|\s+(?=\d{3})")

@@ -109,10 +109,12 @@ def _pattern_leads(layout: Layout, profile: PromptProfile, context: Context) -> 
             compiled = re.compile(pattern)
             for row_no, row in enumerate(layout.rows):
                 for column, chunk in enumerate(row.chunks):
-                    match = compiled.search(chunk.text)
-                    if match is None:
+                    # "#" may stand in a column of its own.
+                    mark = "#" if column and row.chunks[column - 1].text.strip(" :") == "#" else ""
+                    match = compiled.search(mark + chunk.text)
+                    if match is None or match.start(1) < len(mark):
                         continue
-                    start, end = match.span(1)
+                    start, end = (place - len(mark) for place in match.span(1))
                     region = Region(Where.SAME_SPAN, row_no, column, chunk, start, end, 1.0)
                     found = SCANNERS[spec.type](region.text, context)
                     if found:

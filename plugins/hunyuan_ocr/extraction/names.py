@@ -30,9 +30,26 @@ _ABBREVIATED = re.compile(r"\b(?:inc|ltd|co|corp|pvt|pte|lda|cia|jr|sr|bros|bhd|
 # The border of a receipt, read as a letter.
 _EDGE_READ_AS_LETTER = re.compile(r"(\bBHD)[Il|1]$")
 _EDGE = " \t:：,;-–•*_|"
-_REGISTRY_TAIL = re.compile(r"\s*[(\[]\s*(?:co\.?\s*reg|company|no|reg)?[^()]*\d{4,}[^()]*[)\]]\s*$", re.IGNORECASE)
+_REGISTRY_TAIL = re.compile(
+    r"(?:\s+\d{12})?\s*[(\[]\s*(?:co\.?\s*reg|company|no|reg)?[^()]*\d{4,}[^()]*[)\]]\s*$|\s+\d{12}$", re.IGNORECASE
+)
+# "Muster, S.L. CIF B12345678".
+_TAX_ID_TAIL = re.compile(
+    r"[,;\s–-]+(?:c\.?i\.?f|n\.?i\.?f|nipc|vat|tva|p\.?\s?iva|btw|ust|uid|gst|gstin|abn|siret|siren|kvk)\b[^\d]{0,14}\d{5,}.*$",
+    re.IGNORECASE,
+)
+# "Mark is a trading name of Muster Ltd": the company is who sells.
+_TRADING_NAME = re.compile(
+    r"^.{2,60}?\b(?:is a (?:trading name|trademark|brand|division) of|(?:ist )?eine marke (?:der|von)|"
+    r"est une marque (?:de la|de)|es una marca de|is een (?:handelsnaam|merk) van|è un marchio di|é uma marca d[aeo]) ",
+    re.IGNORECASE,
+)
 # "Muster SAS au capital de 500 000 €": French law makes companies print it after their name.
 _CAPITAL_TAIL = re.compile(r",?\s+(?:[-–]\s*)?(?:au\s+capital|capital\s+social)\b.*$", re.IGNORECASE)
+# "Muster Limited. Company No. 09887711": the imprint at the foot of British letters.
+_IMPRINT_TAIL = re.compile(
+    r"[.,]?\s+(?:company\s+(?:no|number|reg)|registered\s+(?:in|office|company|no)|co\.?\s+reg)\b.*$", re.IGNORECASE
+)
 _WORD = re.compile(r"\S+")
 _JOINING = frozenset({
     "of", "and", "the", "for", "de", "la", "le", "les", "du", "des", "et", "und", "für", "fuer", "van", "der", "den",
@@ -51,6 +68,7 @@ class NameJudge:
     def clean(self, text: str) -> str | None:
         """The text as a name, without "Attn:" and registry numbers; ``None`` when it does not look like a name."""
         name = _ATTENTION.sub("", text.strip(_EDGE))
+        name = _TRADING_NAME.sub("", _TAX_ID_TAIL.sub("", _IMPRINT_TAIL.sub("", name)))
         name = _CAPITAL_TAIL.sub("", _REGISTRY_TAIL.sub("", name)).strip(_EDGE)
         if _ONLY_SALUTATION.match(name):
             return None

@@ -15,7 +15,7 @@ from dataclasses import replace
 from hunyuan_ocr.extraction.blocks import POSTCODE_AND_TOWN, Block, address_blocks, headed_blocks
 from hunyuan_ocr.extraction.context import Context
 from hunyuan_ocr.extraction.labels import HitMap, Region, Role
-from hunyuan_ocr.extraction.layout import Chunk, Layout, key_of, label_key
+from hunyuan_ocr.extraction.layout import Chunk, Layout, is_cjk, key_of, label_key
 from hunyuan_ocr.extraction.leads import Lead, lead_of
 from hunyuan_ocr.extraction.names import NameJudge, is_personal
 from hunyuan_ocr.extraction.prompts import PromptProfile, Where
@@ -31,6 +31,8 @@ _LETTERHEAD_ROWS = 2
 _HEADLINE = 1.35
 _HEADLINE_ROWS = 3
 _NOWHERE = 10**6
+_ONLY_A_PERSON = 0.5
+_SHORTEST_MARK = 5
 _SEPARATORS = re.compile(r"\s*(?:[•●·|∙◦]|\s[-–—]\s)\s*")
 # The owner under the name of the firm.
 _OWNER = re.compile(r"(?:inh|inhaber(?:in)?|prop|proprietor|owner|gérante?|titular)\b", re.IGNORECASE)
@@ -78,6 +80,7 @@ def collect_parties(
     owners.tax_ids(found, leads)
     for path in ("seller.name", "buyer.name"):
         found[path] = _agreed(found[path])
+    found["seller.name"] = _in_full(found["seller.name"], finder.names)
     return found
 
 
@@ -166,7 +169,7 @@ class _Finder:
         buyers = {label_key(lead.norm)[0] for lead in found["buyer.name"]}
         taken = {place for block in self.blocks for place in block.rows}
         window = self._sender_line(found)
-        if window is not None and not found["buyer.name"] and self.kind is not DocumentKind.RECEIPT:
+        if window is not None and not self._knows_buyer(found) and self.kind is not DocumentKind.RECEIPT:
             name = self.names.clean(window.text)
             if name is None and (below := self._under(window.row, window.chunk)) is not None:
                 # "Herrn" alone on the first line.
@@ -174,7 +177,7 @@ class _Finder:
             if name and not _is_one_of(name, {label_key(lead.norm)[0] for lead in found["seller.name"]}):
                 found["buyer.name"].append(self._lead("buyer.name", window, name, 0.8))
                 buyers.add(label_key(name)[0])
-        if not found["buyer.name"] and self.kind is not DocumentKind.RECEIPT:
+        if not self._knows_buyer(found) and self.kind is not DocumentKind.RECEIPT:
             addressee = self._addressee(taken)
             if addressee is not None:
                 # What else stands in the block (a tax id) is the buyer's too; the owners of tax ids share this list.
@@ -187,10 +190,18 @@ class _Finder:
         for region, name, strength in self._letterhead(taken):
             if not _is_one_of(name, buyers):
                 found["seller.name"].append(self._lead("seller.name", region, name, strength))
-        if found["buyer.name"] or self.kind is DocumentKind.RECEIPT:
+        if self.kind is DocumentKind.RECEIPT:
+            return
+        if found["buyer.name"]:
+            self._own_address(found, buyers, taken)
             return
         sellers = {label_key(lead.norm)[0] for lead in found["seller.name"] if lead.confidence > 0.5}
         self._address_window(found, sellers, taken)
+
+    @staticmethod
+    def _knows_buyer(found: Mapping[str, Sequence[Lead]]) -> bool:
+        """False also when only a person to be addressed is known."""
+        return any(lead.confidence > _ONLY_A_PERSON for lead in found["buyer.name"])
 
     def _addressee(self, taken: set[tuple[int, int]]) -> Block | None:
         """The one address without a heading below the letterhead that has no phone or mail of its own."""
@@ -224,6 +235,18 @@ class _Finder:
             key = label_key(named[0][1])[0]
             found["seller.name"] = [lead for lead in found["seller.name"] if label_key(lead.norm)[0] != key]
 
+    def _own_address(self, found: dict[str, list[Lead]], buyers: set[str], taken: set[tuple[int, int]]) -> None:
+        """Beside a known buyer, the one address without a heading that states a tax id is the seller's."""
+        named = [
+            named
+            for block in address_blocks(self.hits, taken, self.table_top, one_line=True)
+            if any(hit.target == "seller.tax_id" for place in block.rows for hit in self.hits.at(*place))
+            and (named := self._name_in(block)) is not None
+            and not _is_one_of(named[1], buyers)
+        ]
+        if len(named) == 1:
+            found["seller.name"].append(self._lead("seller.name", *named[0], 0.62))
+
     def _labelled_names(self, party: str, found: dict[str, list[Lead]]) -> None:
         for hit in self.hits.hits:
             if hit.meaning.role is not Role.PARTY_NAME or hit.target != party:
@@ -231,7 +254,10 @@ class _Finder:
             if not hit.has_colon and hit.start > 0:
                 continue
             for where in (Where.SAME_SPAN, Where.RIGHT, Where.BELOW):
-                if where is Where.BELOW and not hit.has_colon and " " not in hit.meaning.text:
+                is_lone_word = not hit.has_colon and " " not in hit.meaning.text
+                if is_lone_word and (
+                    where is Where.BELOW or (where is Where.RIGHT and not is_cjk(hit.meaning.text[0]))
+                ):
                     break
                 regions = list(self.hits.regions(hit, where))[:1]
                 name = self.names.clean(regions[0].text) if regions else None
@@ -301,7 +327,7 @@ class _Finder:
                 if labels and labels[0].start == 0 and labels[0].meaning.role is not Role.PARTY_NAME:
                     continue
                 name = self.names.clean(_SEPARATORS.split(chunk.text)[0])
-                if name is None or re.search(r"\d{3}", name):
+                if name is None or _OWNER.match(name) or re.search(r"\d{3}", name):
                     continue
                 if self.names.is_only_suffix(name) and row_no:
                     above = self.layout.rows[row_no - 1].chunks
@@ -345,6 +371,18 @@ def _is_one_of(name: str, keys: set[str]) -> bool:
     key = label_key(name)[0]
     shared = min(10, len(key))
     return any(key == other or (shared > 6 and other[:shared] == key[:shared]) for other in keys)
+
+
+def _in_full(leads: list[Lead], names: NameJudge) -> list[Lead]:
+    """The firm's full name before the short one of its letterhead ("Muster", "Muster Trading Ltd" in the footer)."""
+    if not leads or names.has_suffix(leads[0].norm):
+        return leads
+    short = label_key(leads[0].norm)[0]
+    for lead in leads[1:]:
+        if len(short) >= _SHORTEST_MARK and label_key(lead.norm)[0].startswith(short) and names.has_suffix(lead.norm):
+            full = replace(lead, confidence=max(lead.confidence, leads[0].confidence))
+            return [full, *(other for other in leads if other is not lead and other is not leads[0])]
+    return leads
 
 
 def _agreed(leads: Sequence[Lead]) -> list[Lead]:

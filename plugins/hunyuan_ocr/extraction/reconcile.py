@@ -29,6 +29,7 @@ from hunyuan_ocr.extraction.line_items import (
     without_line_amounts,
 )
 from hunyuan_ocr.extraction.parties import collect_parties
+from hunyuan_ocr.extraction.payment import add_payment
 from hunyuan_ocr.extraction.prompts import PromptProfile, ValueType
 from hunyuan_ocr.extraction.receipt_lines import receipt_items, tax_pairs
 from hunyuan_ocr.extraction.sources import weigh_candidates
@@ -169,6 +170,7 @@ def _read_page(ledger: Ledger, verdict: Verdict, profiles: Sequence[PromptProfil
         _give_tax_row(ledger, row if not is_credit else _negated(row), cell)
     _give_currency(ledger, leads, context)
     add_chinese_fields(ledger.values, layout, profile, ledger.ask)
+    add_payment(ledger.values, layout)
 
 
 def _read_lines(

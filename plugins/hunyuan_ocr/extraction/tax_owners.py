@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -12,10 +13,13 @@ from hunyuan_ocr.extraction.layout import Layout
 from hunyuan_ocr.extraction.leads import Lead, lead_of
 from hunyuan_ocr.extraction.prompts import PromptProfile, ValueType, Where
 from hunyuan_ocr.extraction.values import SCANNERS
-from hunyuan_ocr.model.parsing.tax_ids import find_tax_ids
+from hunyuan_ocr.model.parsing.tax_ids import find_tax_ids, parse_tax_id
 
 _FOOTER = 800.0
 _LETTERHEAD = 110.0
+# Spain alone prints ids with a letter and without prefix; its check digit keeps those of other countries out.
+_HOME = {"es": "ES"}
+_BARE = re.compile(r"(?=.*[A-Z])[A-Z]?-?\d[\d.-]{6,10}[A-Z\d]")
 
 
 class TaxIdOwners:
@@ -35,7 +39,8 @@ class TaxIdOwners:
         self.context = context
         self.blocks = blocks
         self.table_top = table_top
-        totals = [hit.row for hit in hits.of("total_with_tax") if table_top is None or hit.row > table_top]
+        sums = [*hits.of("total_with_tax"), *hits.of("amount_due")]
+        totals = [hit.row for hit in sums if table_top is None or hit.row > table_top]
         self._below_totals = max(totals, default=None)
 
     def paired(self, found: dict[str, list[Lead]]) -> None:
@@ -87,8 +92,14 @@ class TaxIdOwners:
         generic = list(leads.get("seller.tax_id", ()))
         buyers = list(leads.get("buyer.tax_id", ()))
         for lead in self._self_evident_ids():
-            if not any(other.place[:2] == lead.place[:2] and other.norm == lead.norm for other in (*generic, *buyers)):
+            same = [
+                other for other in (*generic, *buyers) if other.place[:2] == lead.place[:2] and other.norm == lead.norm
+            ]
+            if not same:
                 generic.append(lead)
+            # A label inside a sentence says less than the id itself.
+            elif same[0] in generic and same[0].confidence < lead.confidence:
+                generic[generic.index(same[0])] = replace(same[0], confidence=lead.confidence)
         buyer_norms = {lead.norm for lead in buyers}
         for lead in generic:
             party = self._block_party(lead)
@@ -110,9 +121,11 @@ class TaxIdOwners:
         if len(norms) < 2:
             return sellers
         edge = [lead for lead in strong if self._is_at_edge(lead)]
+        # A German tax office's number beside the VAT id: both are the seller's, the VAT id is asked for.
+        edge = [lead for lead in edge if "/" not in lead.norm] or edge
         if len({lead.norm for lead in edge}) == 1:
             owner = edge[0].norm
-            others = [lead for lead in strong if lead.norm != owner and lead.label]
+            others = [lead for lead in strong if lead.norm != owner and lead.label and not self._is_at_edge(lead)]
             if not found["buyer.tax_id"] and len({lead.norm for lead in others}) == 1:
                 found["buyer.tax_id"].append(replace(others[0], field_path="buyer.tax_id"))
             return [lead for lead in sellers if lead.norm == owner]
@@ -130,9 +143,22 @@ class TaxIdOwners:
                 return block.party
         return None
 
+    def _bare_id(self, row: int, column: int) -> Iterator[Lead]:
+        """A line that is nothing but an id of the document's country, with a letter and a check digit that agrees."""
+        chunk = self.layout.rows[row].chunks[column]
+        text = chunk.text.strip()
+        country = self.context.country or next((_HOME[code] for code in self.profile.languages if code in _HOME), None)
+        if country is None or _BARE.fullmatch(text) is None or find_tax_ids(text):
+            return
+        tax_id = parse_tax_id(text, country)
+        if tax_id is not None and tax_id.is_valid and (found := SCANNERS[ValueType.TAX_ID](text, self.context)):
+            region = Region(Where.SAME_SPAN, row, column, chunk, 0, len(text), 1.0)
+            yield lead_of("seller.tax_id", region, found[0], 0.66, "")
+
     def _self_evident_ids(self) -> Iterator[Lead]:
         for row_no, row in enumerate(self.layout.rows):
             for column, chunk in enumerate(row.chunks):
+                yield from self._bare_id(row_no, column)
                 for match in find_tax_ids(chunk.text):
                     if match.tax_id.is_valid is not True:
                         continue

@@ -235,6 +235,9 @@ class _Pool:
                 is_trivial = tax.amount == ZERO or net.amount == ZERO
                 score += 0.35 if is_trivial else 1.2 if gap == ZERO else 1.0
                 proof = "net and tax add up to the total"
+            elif any(gap == step for step, why in adjustments if why == "rounding_amount"):
+                score += 0.7
+                proof = "net and tax add up to the total before rounding"
             elif any(abs(gap - step) <= CENT for step, why in adjustments if why):
                 score += 0.7
                 proof = "net, tax, discount, charges and rounding add up to the total"
@@ -334,10 +337,11 @@ def _take_contradicting(totals: Totals, pool: _Pool) -> None:
 
 
 def _take_due(totals: Totals, pool: _Pool) -> None:
-    options = pool.by_path["amount_due"]
+    total = totals.amount("total_with_tax")
+    change = {option.amount for option in pool.by_path["change_given"]} - {total}
+    options = [option for option in pool.by_path["amount_due"] if option.amount not in change]
     if not options:
         return
-    total = totals.amount("total_with_tax")
     explained = [option for option in options if pool.is_explained_by_balance(option.amount)]
     same = [option for option in options if option.amount == total]
     if explained:
