@@ -152,3 +152,17 @@ class TestLayout:
     def test_pages_are_put_in_order(self, draw: Callable[..., Reading]) -> None:
         layout = build_layout([draw("second", page_no=2), draw("first", page_no=1)])
         assert [row.text for row in layout.rows] == ["first", "second"]
+
+    def test_rows_of_a_dense_table_are_not_taken_for_a_slope(self) -> None:
+        # Each row's amount stands as level with the next row's text, shifted by one, as with its own.
+        spans = tuple(
+            Span(f"{word} {row}", Box(x, 100 + 20 * row, x + 80, 118 + 20 * row), 0.9)
+            for row in range(30)
+            for word, x in (("left", 60), ("right", 850))
+        )
+        jitter = tuple(
+            Span(span.text, Box(span.box.x0, span.box.y0 + n % 3, span.box.x1, span.box.y1 + n % 3), 0.9)
+            for n, span in enumerate(spans)
+        )
+        layout = build_layout([Reading(1, Reader.RAPIDOCR, "", jitter, 1000, 1400)])
+        assert [row.text for row in layout.rows] == [f"left {n}  right {n}" for n in range(30)]

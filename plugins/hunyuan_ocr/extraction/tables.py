@@ -199,14 +199,16 @@ class TableReader:
             if last_bottom is not None and body.items and row.box.y0 - last_bottom > 12 * page.line:
                 break
             is_item_like = body.has_item_shape(row)
-            if self._is_stop(row) and not is_item_like:
+            is_skipped = self._is_skip(row)
+            # A sum carried over to the next page begins like a total and ends nothing.
+            if self._is_stop(row) and not is_item_like and not is_skipped:
                 following = layout.rows[row_no + 1 : min(row_no + 4, limit)]
                 if (body.items or body.pending) and not any(body.has_item_shape(other) for other in following):
                     break
                 if not body.loose:
                     continue
             last_bottom = row.box.y1
-            if self._is_skip(row) and not is_item_like:
+            if is_skipped and not is_item_like:
                 continue
             body.take(row_no, row, page.line)
         body.finish()
