@@ -51,7 +51,7 @@ def test_what_is_not_there_is_a_matter_of_configuration(root):
     archive = Archive(root)
     digest = sha256(b"never put").hexdigest()
     assert not archive.has(digest)
-    with pytest.raises(ConfigurationError, match=f"no document {digest}.*archive_root"):
+    with pytest.raises(ConfigurationError, match=f"no document {digest}.*archive_url"):
         archive.get(digest)
 
 

@@ -35,10 +35,6 @@ class Column:
     x0: float
     x1: float
 
-    @property
-    def center(self) -> float:
-        return (self.x0 + self.x1) / 2
-
 
 @dataclass(frozen=True, slots=True)
 class Cell:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -14,6 +14,7 @@ from hunyuan_ocr.model.geometry import Reading
 from hunyuan_ocr.readers.pages import iter_page_images
 from hunyuan_ocr.readers.rapid import RapidReader
 from hunyuan_ocr.staging.identity import invoice_id
+from hunyuan_ocr.staging.rows import PendingPage
 
 PROGRESS_SECONDS = 15.0
 
@@ -43,8 +44,7 @@ def read_pages(intake: Intake, run: IntakeRun, shard_no: int, log: Any) -> dict[
     counts, started, told = {"pages": 0, "set_aside": 0}, time.monotonic(), time.monotonic()
     for content_sha256, group in groupby(waiting, key=lambda page: page.content_sha256):
         pages = list(group)
-        raw, numbers = intake.archive.get(content_sha256), [page.page_no for page in pages]
-        readings = _readings(reader, raw, pages[0].media_type, numbers, intake)
+        readings = _readings(reader, intake, content_sha256, pages)
         while True:
             try:
                 reading = next(readings, None)
@@ -65,7 +65,8 @@ def read_pages(intake: Intake, run: IntakeRun, shard_no: int, log: Any) -> dict[
 
 
 def _readings(
-    reader: RapidReader, raw: bytes, media_type: str, page_numbers: list[int], intake: Intake
+    reader: RapidReader, intake: Intake, content_sha256: str, pages: Sequence[PendingPage]
 ) -> Iterator[Reading]:
-    for image in iter_page_images(raw, media_type, intake.budget, page_numbers):
+    raw = intake.archive.get(content_sha256)
+    for image in iter_page_images(raw, pages[0].media_type, intake.budget, [page.page_no for page in pages]):
         yield reader.read(image)

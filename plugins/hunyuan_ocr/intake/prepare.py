@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from hunyuan_ocr.intake.problems import set_aside, told
+from hunyuan_ocr.intake.problems import leave_packed, set_aside, told
 from hunyuan_ocr.intake.run import IntakeRun
 from hunyuan_ocr.intake.stores import Intake
 from hunyuan_ocr.readers.document import DocumentPages, inspect
@@ -16,18 +16,28 @@ from hunyuan_ocr.staging.tables.pipeline import ItemStatus
 
 def prepare(intake: Intake, run: IntakeRun, shard_no: int) -> dict[str, int]:
     """Unpack the shard's items and record what each page of their documents says by itself."""
-    batch, counts = intake.batch(run), Counter(items=0, documents=0, set_aside=0, pages=0, pages_to_read=0)
+    batch, counts = (
+        intake.batch(run),
+        Counter(items=0, not_unpacked=0, documents=0, set_aside=0, pages=0, pages_to_read=0),
+    )
     for item in intake.store.shard_items(batch, shard_no):
         counts["items"] += 1
         if item.status is ItemStatus.RECEIVED:
-            intake.store.record_unpacked(item.item_id, _documents(intake, item), batch_id=batch)
+            try:
+                unpacked = _unpacked(intake, item)
+            except Exception as error:
+                leave_packed(intake.store, item.item_id, error, item.file_name or "the mail")
+                counts["not_unpacked"] += 1
+                continue
+            documents = [_new_document(intake, document) for document in unpacked]
+            intake.store.record_unpacked(item.item_id, documents, batch_id=batch)
         counts["documents"] += len(intake.store.documents_of_item(item.item_id))
     statuses = None if run.reprocess else {Status.RECEIVED}
     for row in intake.store.invoices_in_shard(batch, shard_no, statuses):
         if intake.store.pages_of(row.content_sha256):
             continue
-        raw = intake.archive.get(row.content_sha256)
         try:
+            raw = intake.archive.get(row.content_sha256)
             document = inspect(raw, row.media_type, file_name=row.file_name, budget=intake.budget)
         except Exception as error:
             set_aside(intake.store, row.invoice_id, error, row.file_name)
@@ -39,17 +49,16 @@ def prepare(intake: Intake, run: IntakeRun, shard_no: int) -> dict[str, int]:
     return dict(counts)
 
 
-def _documents(intake: Intake, item: ItemRow) -> list[NewDocument]:
+def _unpacked(intake: Intake, item: ItemRow) -> list[UnpackedDocument]:
     raw = intake.archive.get(item.raw_sha256)
     config = intake.sources.get(item.source_code)
-    unpacked = unpack(
+    return unpack(
         raw,
         file_name=item.file_name,
         is_mail=item.is_mail,
         limits=intake.unpack_limits,
         accepts_name=config.filters.file_names.accepts if config and item.is_mail else None,
     )
-    return [_new_document(intake, document) for document in unpacked]
 
 
 def _new_document(intake: Intake, document: UnpackedDocument) -> NewDocument:

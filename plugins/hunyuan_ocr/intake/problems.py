@@ -19,21 +19,33 @@ class ReaderFailedError(DocumentError):
 
 
 def set_aside(store: Store, invoice_id: str, error: Exception, file_name: str) -> None:
-    """Quarantine an invoice because of what went wrong while its document was read.
+    """Quarantine an invoice because of what went wrong while its document was read; its reason stands in the store."""
+    problem = _as_problem(error, f"invoice {invoice_id}", file_name)
+    log.warning("invoice %s set aside: %s", invoice_id, problem.reason_code)
+    store.quarantine(invoice_id, problem.reason_code, told(problem))
 
-    The log names the invoice by its id and the error by its kind; what it says stands in the store. An error that is
-    not one of the document's, but nobody foresaw, quarantines too; its text may quote what stands on the page, so
-    that only where it happened is logged.
+
+def leave_packed(store: Store, item_id: str, error: Exception, file_name: str) -> None:
+    """Note why a source item could not be unpacked; it stays where it is, the run counts it as lost and ends red."""
+    problem = _as_problem(error, f"item {item_id}", file_name)
+    log.warning("item %s not unpacked: %s", item_id, problem.reason_code)
+    store.record_item_error(item_id, told(problem))
+
+
+def _as_problem(error: Exception, named: str, file_name: str) -> DocumentError:
+    """An error as one of the document. What is not the document's fault but ours or a server's is raised again.
+
+    The text of an error that nobody foresaw may quote what stands on the page, so that only where it happened is
+    logged.
     """
-    if isinstance(error, HunyuanOCRError) and not isinstance(error, DocumentError):
+    if isinstance(error, DocumentError):
+        return error
+    if isinstance(error, HunyuanOCRError):
         raise error
-    if not isinstance(error, DocumentError):
-        frames = reversed(traceback.extract_tb(error.__traceback__)[-4:])
-        where = " < ".join(f"{frame.name}:{frame.lineno}" for frame in frames)
-        log.error("invoice %s: unexpected %s at %s", invoice_id, type(error).__name__, where)
-        error = ReaderFailedError(f"{file_name}: the reader failed ({type(error).__name__}).", document=file_name)
-    log.warning("invoice %s set aside: %s", invoice_id, error.reason_code)
-    store.quarantine(invoice_id, error.reason_code, told(error))
+    frames = reversed(traceback.extract_tb(error.__traceback__)[-4:])
+    where = " < ".join(f"{frame.name}:{frame.lineno}" for frame in frames)
+    log.error("%s: unexpected %s at %s", named, type(error).__name__, where)
+    return ReaderFailedError(f"{file_name}: the reader failed ({type(error).__name__}).", document=file_name)
 
 
 def told(error: DocumentError) -> str:

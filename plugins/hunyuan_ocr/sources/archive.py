@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from hunyuan_ocr.exceptions import ConfigurationError, CorruptDocumentError
+from hunyuan_ocr.exceptions import ConfigurationError, CorruptDocumentError, SourceUnavailableError
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
@@ -62,17 +62,23 @@ class Archive:
     def get(self, digest: str) -> bytes:
         """The bytes with this SHA-256.
 
-        Raises ``ConfigurationError`` when the archive has none (a wrong root, or a cleaned-up folder) and
-        ``CorruptDocumentError`` when the bytes stored there are not the ones that were put in.
+        Raises ``ConfigurationError`` when the archive has none (a wrong root, or a cleaned-up folder),
+        ``SourceUnavailableError`` when it does not answer and ``CorruptDocumentError`` when the bytes stored there are
+        not the ones that were put in.
         """
         place = self._local(digest) if self._folder is not None else self._remote(digest)
         try:
             raw: bytes = place.read_bytes()
         except (FileNotFoundError, NotADirectoryError):
             raise ConfigurationError(
-                f"archive {self.root}: no document {digest}. It was stored by an earlier step: check that archive_root "
+                f"archive {self.root}: no document {digest}. It was stored by an earlier step: check that archive_url "
                 "is the same on every worker and that nothing cleans it up."
             ) from None
+        except Exception as error:
+            raise SourceUnavailableError(
+                f"archive {self.root}: {digest} cannot be read now ({type(error).__name__}). A retry may help; if not, "
+                "check the permissions of the store."
+            ) from error
         if sha256(raw).hexdigest() != digest:
             raise CorruptDocumentError(
                 f"archive {self.root}: the bytes stored as {digest} have changed since. Restore the file from a "

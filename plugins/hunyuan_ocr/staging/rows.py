@@ -147,10 +147,6 @@ class LoadVerdict:
     rejections: tuple[Finding, ...] = ()
     review_reasons: tuple[str, ...] = ()
 
-    @property
-    def is_clean(self) -> bool:
-        return not self.rejections and not self.review_reasons
-
 
 @dataclass(frozen=True, slots=True)
 class LoadResult:
