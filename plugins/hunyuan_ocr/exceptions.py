@@ -19,6 +19,23 @@ class SourceRefusedError(HunyuanOCRError):
     """A mailbox or server refused us (login, host key, missing folder). The data engineer acts; a retry repeats it."""
 
 
+class EngineRefusedError(ConfigurationError):
+    """The engine will not do: wrong key, model name or versions, or it failed its probe. A retry repeats it."""
+
+
+class EngineUnavailableError(HunyuanOCRError):
+    """The engine's server does not answer, is overloaded or starting. Nobody need act yet; a retry helps."""
+
+
+class EngineDiedError(HunyuanOCRError):
+    """The engine's process is gone or makes no progress. A retry starts it anew; finished pages are kept."""
+
+
+class EngineOutOfMemoryError(EngineDiedError):
+    """The GPU (or this machine) has no room for the model or the batch. The data engineer gives it more or asks less;
+    a later retry helps when another process held the memory."""
+
+
 class DocumentError(HunyuanOCRError):
     """One document cannot be used. The clerk or the sender acts; a retry repeats it; other documents go on.
 
@@ -66,6 +83,13 @@ class LimitExceededError(DocumentError):
 
     reason_code = "LIMIT"
     remedy = "The file is larger or deeper than the limits allow; a data engineer can raise them in the settings."
+
+
+class PageRefusedError(DocumentError):
+    """The engine refused a page's picture or question (too long, impossible shape). A retry repeats it."""
+
+    reason_code = "PAGE_REFUSED"
+    remedy = "Look at the page: the model cannot take it as it is. Type the invoice in, or ask for another copy."
 
 
 class StaleStateError(HunyuanOCRError):
