@@ -187,7 +187,9 @@ def _rendered(pdf: PdfDocument, page_no: int, budget: PixelBudget, file_name: st
             _check_shape(width, height, page_no, file_name)
             scale = min(budget.max_dpi / 72, math.sqrt(budget.max_pixels / (width * height)))
             bitmap = page.render(scale=scale, may_draw_forms=True, rev_byteorder=True)
-            image = bitmap.to_pil().convert("RGB")
+            picture = bitmap.to_pil()
+            # A copy either way: the bitmap's memory goes with it.
+            image = picture.copy() if picture.mode == "RGB" else picture.convert("RGB")
             bitmap.close()
             return PageImage(page_no, image, page.get_rotation() % 360)
         finally:
