@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from hunyuan_ocr.exceptions import ConfigurationError
 from hunyuan_ocr.extraction.labels import may_end, may_start
 from hunyuan_ocr.extraction.layout import Chunk, Layout, is_cjk, key_of
-from hunyuan_ocr.extraction.prompts import PromptProfile
+from hunyuan_ocr.extraction.prompts import PromptProfile, invoice_profiles
 from hunyuan_ocr.model.invoice import DocumentKind
 
 _MIN_SCORE = 4.0
@@ -53,7 +53,8 @@ def classify(
     """The profile whose words the document has, and the document's kind.
 
     ``aspect`` is height by width of the first page: a till roll is long and narrow. ``profile_name`` fixes the
-    profile (an unknown one raises ``ConfigurationError``); the kind is still read from the page.
+    profile (an unknown one raises ``ConfigurationError``); the kind is still read from the page. Profiles that keep
+    text instead of fields are chosen only by name, and make no invoice.
     """
     if profile_name is not None:
         by_code = {profile.code: profile for profile in profiles}
@@ -61,8 +62,11 @@ def classify(
             known = ", ".join(sorted(by_code))
             raise ConfigurationError(f"there is no prompt profile {profile_name}. Use one of: {known}.")
         profile = by_code[profile_name]
+        if not profile.makes_invoices:
+            return Verdict(profile, DocumentKind.OTHER, 0.0, (f"it was read for its text ({profile.task})",))
         score = _score(layout, profile, aspect)
     else:
+        profiles = invoice_profiles(profiles)
         scores = [(_score(layout, profile, aspect), profile) for profile in profiles]
         score, profile = max(scores, key=lambda pair: pair[0])
     related = [profile, *(other for other in profiles if other.code in profile.also_labels_of)]

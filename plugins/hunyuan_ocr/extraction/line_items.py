@@ -67,7 +67,8 @@ def without_line_amounts(leads: dict[str, list[Lead]], lines: Sequence[PrintedLi
 
     def is_line(lead: Lead) -> bool:
         return any(
-            cell.page_no == lead.page_no and cell.box.overlap_y(lead.box) > lead.box.height / 2 for cell in cells
+            cell.has_place and cell.page_no == lead.page_no and cell.box.overlap_y(lead.box) > lead.box.height / 2
+            for cell in cells
         )
 
     charges = {"charges_total", "allowances_total"}
@@ -110,7 +111,7 @@ def _build_line(item: Item, line_no: int, context: Context) -> PrintedLine | Non
             joined = cells[0]
             for cell in cells[1:]:
                 if cell.page_no == joined.page_no:
-                    joined = Cell(joined.text, joined.box.union(cell.box), joined.page_no, joined.confidence)
+                    joined = joined.joined(cell)
             keep(field, text, text, joined)
     name = known.get("name")
     if isinstance(name, str) and (match := _CN_CLASS.match(name)):

@@ -1,15 +1,17 @@
 """Prompt profiles: what a kind of document looks like and which labels stand for which field, *as printed*.
 
 A profile is one YAML file. It serves two readers: label geometry looks for its labels on the page, and a vision model
-is asked for them by the same words. A new document kind is one more file, no code. This module reads and checks the
-files; it refuses unknown keys and unknown fields, so that a typing error is found when the file is loaded and not as a
-value that silently stays empty.
+is asked for them by the same words (``extraction.questions``). A new document kind is one more file, no code. A profile
+may also ask for text instead of fields (the parsed or translated document). This module reads and checks the files; it
+refuses unknown keys and unknown fields, so that a typing error is found when the file is loaded and not as a value that
+silently stays empty.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -17,6 +19,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from hunyuan_ocr.exceptions import ConfigurationError
+from hunyuan_ocr.model.answers import Task
 from hunyuan_ocr.model.invoice import DocumentKind, Invoice, Line, Party
 
 
@@ -42,6 +45,13 @@ class Where(StrEnum):
     BELOW = "below"
 
 
+class Language(StrEnum):
+    """Languages the model's authors published instructions in, and translates into."""
+
+    CHINESE = "zh"
+    ENGLISH = "en"
+
+
 class _Entry(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -64,15 +74,16 @@ Labels = tuple[Annotated[Label, BeforeValidator(_label_from_text)], ...]
 class FieldSpec(_Entry):
     """The labels of one field.
 
-    ``ask`` are the keys a vision model is asked for (default: the first label). ``lengths`` are the allowed lengths
-    of a ``digits`` value. ``patterns`` are regular expressions for values that speak for themselves without a label
-    (the fare on a train ticket); each has one group and is tried on every phrase of the page.
+    ``ask`` are the keys a vision model is asked for (default: the first label; empty: it is not asked, because asking
+    for what most documents do not print invites inventions). ``lengths`` are the allowed lengths of a ``digits`` value.
+    ``patterns`` are regular expressions for values that speak for themselves without a label (the fare on a train
+    ticket); each has one group and is tried on every phrase of the page.
     """
 
     type: ValueType
     labels: Labels = ()
     where: tuple[Where, ...] = (Where.SAME_SPAN, Where.RIGHT, Where.BELOW)
-    ask: tuple[str, ...] = ()
+    ask: tuple[Annotated[str, Field(min_length=1)], ...] | None = None
     max_length: Annotated[int, Field(ge=1)] = 120
     lengths: tuple[int, ...] = ()
     patterns: tuple[str, ...] = ()
@@ -92,7 +103,7 @@ class FieldSpec(_Entry):
     @property
     def keys(self) -> tuple[str, ...]:
         """What to ask a vision model for: labels as printed on the document, never schema names."""
-        return self.ask or tuple(label.text for label in self.labels[:1])
+        return tuple(label.text for label in self.labels[:1]) if self.ask is None else self.ask
 
 
 class PartySpec(_Entry):
@@ -103,10 +114,25 @@ class PartySpec(_Entry):
 
 
 class PairedParties(_Entry):
-    """Labels that are printed once per party, without saying whose they are; ``order`` is first to last on the page."""
+    """Labels that are printed once per party, without saying whose they are; ``order`` is first to last on the page.
+
+    A vision model is asked for the first label of each field as "X的Y", the form its authors use for what is printed
+    twice; ``called`` are the X.
+    """
 
     order: tuple[Literal["seller", "buyer"], Literal["seller", "buyer"]]
     labels: dict[str, tuple[str, ...]]
+    called: dict[Literal["seller", "buyer"], str] = {"seller": "销售方", "buyer": "购买方"}
+
+    @property
+    def keys(self) -> dict[str, str]:
+        """What a vision model is asked for, and the path of its field."""
+        return {
+            f"{self.called[party]}的{texts[0]}": f"{party}.{field}"
+            for party in self.order
+            for field, texts in self.labels.items()
+            if texts and party in self.called
+        }
 
     @field_validator("labels")
     @classmethod
@@ -156,27 +182,47 @@ class Locale(_Entry):
 
 
 class Instructions(_Entry):
-    """What a vision model is told. ``{keys}`` stands for the list of labels asked for."""
+    """What a vision model is told instead of the official wording of its family (``extraction.questions``).
 
-    fields: str = "提取图片中的：{keys}的字段内容，并且按照JSON格式返回。"
-    spotting: str = "检测并识别图片中的文字，将文本坐标格式化输出。"
-    table: str = "把图中的表格解析为HTML。"
+    Empty means the official wording, which the model was trained on; ``language`` is the one it is given in.
+    ``{keys}`` in ``fields`` stands for the list of labels asked for.
+    """
+
+    language: Language = Language.CHINESE
+    fields: str = ""
+    spotting: str = ""
+    table: str = ""
+    parsing: str = ""
+    translation: str = ""
+
+    @field_validator("fields")
+    @classmethod
+    def _names_the_keys(cls, fields: str) -> str:
+        if fields and "{keys}" not in fields:
+            raise ValueError("must contain {keys}, where the labels asked for are put")
+        return fields
 
 
 class PromptProfile(_Entry):
-    """One document kind: how to recognise it, the labels of its fields, its table, its instructions."""
+    """One document kind: how to recognise it, the labels of its fields, its table, its instructions.
+
+    ``task`` is what the model is for: ``fields`` makes invoices; ``parsing`` and ``translation`` keep its answer as
+    text, make none, and are used only where they are named. ``translate_into`` is the language of the translation.
+    """
 
     code: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,39}$")]
     version: Annotated[int, Field(ge=1)]
     title: str
     languages: Annotated[tuple[str, ...], Field(min_length=1)]
-    document_kind: DocumentKind
+    task: Literal[Task.FIELDS, Task.PARSING, Task.TRANSLATION] = Task.FIELDS
+    translate_into: Language | None = None
+    document_kind: DocumentKind = DocumentKind.OTHER
     invoice_type_code: str | None = None
     locale: Locale = Locale()
     also_labels_of: tuple[str, ...] = ()
     instructions: Instructions = Instructions()
-    recognise: Recognition
-    fields: dict[str, FieldSpec]
+    recognise: Recognition = Recognition()
+    fields: dict[str, FieldSpec] = {}
     date_after_number: tuple[str, ...] = ()
     seller: PartySpec = PartySpec()
     buyer: PartySpec = PartySpec()
@@ -194,10 +240,30 @@ class PromptProfile(_Entry):
                 raise ValueError(f"fields.{path}: the canonical invoice has no such field")
         return self
 
-    def question(self) -> str:
-        """The field question for a vision model: all keys of this profile in one instruction."""
-        keys = dict.fromkeys(key for spec in self.fields.values() for key in spec.keys)
-        return self.instructions.fields.format(keys=str(list(keys)))
+    @model_validator(mode="after")
+    def _fits_its_task(self) -> PromptProfile:
+        of_invoices = ("document_kind", "recognise", "fields")
+        if self.task is Task.FIELDS:
+            missing = [name for name in of_invoices if name not in self.model_fields_set]
+            if missing:
+                raise ValueError(f"{', '.join(missing)}: missing; a profile that reads fields needs it")
+        else:
+            surplus = [name for name in of_invoices if name in self.model_fields_set]
+            if surplus:
+                raise ValueError(f"{', '.join(surplus)}: not in a profile with task {self.task}, which reads no fields")
+        if (self.task is Task.TRANSLATION) != (self.translate_into is not None):
+            raise ValueError("translate_into: belongs to task translation, and only to it")
+        return self
+
+    @property
+    def makes_invoices(self) -> bool:
+        """False for a profile whose answer is kept as text."""
+        return self.task is Task.FIELDS
+
+
+def invoice_profiles(profiles: Iterable[PromptProfile]) -> tuple[PromptProfile, ...]:
+    """Those a document can be recognised by: the ones that read fields."""
+    return tuple(profile for profile in profiles if profile.makes_invoices)
 
 
 # Amounts that are printed on invoices, are needed to tell the total from its neighbours, but are no terms of it.
@@ -254,8 +320,8 @@ def load_profile(path: Path) -> PromptProfile:
 def load_profiles(folder: Path) -> tuple[PromptProfile, ...]:
     """All profiles of a folder (``*.yaml``), ordered by code.
 
-    :raises ConfigurationError: the folder has none, a file is wrong, two files share a code, or ``also_labels_of``
-        names a profile that is not there.
+    :raises ConfigurationError: the folder has none that reads fields, a file is wrong, two files share a code, or
+        ``also_labels_of`` names a profile that is not there or has no labels.
     """
     profiles: dict[str, PromptProfile] = {}
     for path in sorted(folder.glob("*.yaml")):
@@ -263,10 +329,33 @@ def load_profiles(folder: Path) -> tuple[PromptProfile, ...]:
         if profile.code in profiles:
             raise ConfigurationError(f"prompt profile {path}: code {profile.code} is used by another file. Rename it.")
         profiles[profile.code] = profile
-    if not profiles:
-        raise ConfigurationError(f"no prompt profile (*.yaml) in {folder}. Name the folder that has them.")
+    with_labels = {profile.code for profile in invoice_profiles(profiles.values())}
+    if not with_labels:
+        raise ConfigurationError(
+            f"no prompt profile (*.yaml) that reads fields in {folder}. Name the folder that has them."
+        )
     for profile in profiles.values():
         for other in profile.also_labels_of:
-            if other not in profiles:
-                raise ConfigurationError(f"prompt profile {profile.code}: also_labels_of: there is no profile {other}.")
+            if other not in with_labels:
+                raise ConfigurationError(
+                    f"prompt profile {profile.code}: also_labels_of: there is no profile {other} with labels."
+                )
     return tuple(profiles[code] for code in sorted(profiles))
+
+
+def check_profile(folder: Path, code: str | None) -> None:
+    """Refuse a profile that cannot make invoices of what it reads; ``None`` is any.
+
+    :raises ConfigurationError: there is no such profile in ``folder``, or it keeps text (translation, parsing).
+    """
+    if not code:
+        return
+    known = {profile.code: profile for profile in load_profiles(folder)}
+    if code not in known:
+        raise ConfigurationError(
+            f"There is no prompt profile {code!r} in {folder}: known are {', '.join(sorted(known))}."
+        )
+    if not known[code].makes_invoices:
+        raise ConfigurationError(
+            f"Prompt profile {code} keeps text, not invoices: use it with hunyuan-ocr read or @task.hunyuan_ocr."
+        )

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
+from hunyuan_ocr.extraction.agreement import value_type
 from hunyuan_ocr.extraction.amounts import ChosenAmount, Support, Totals
 from hunyuan_ocr.extraction.assemble import build_invoice
 from hunyuan_ocr.extraction.chinese import add_chinese_fields
@@ -21,21 +22,19 @@ from hunyuan_ocr.extraction.labels import HitMap, LabelBook
 from hunyuan_ocr.extraction.layout import Layout, build_layout
 from hunyuan_ocr.extraction.leads import Lead, candidate_of, collect_leads
 from hunyuan_ocr.extraction.ledger import MOST_OTHERS, Ledger
-from hunyuan_ocr.extraction.line_items import (
-    PrintedLine,
-    build_lines,
-    build_tax_rows,
-    sum_of,
-    without_line_amounts,
-)
+from hunyuan_ocr.extraction.line_choice import give_lines, read_lines
+from hunyuan_ocr.extraction.line_items import build_tax_rows, sum_of, without_line_amounts
+from hunyuan_ocr.extraction.model_votes import weigh_votes
 from hunyuan_ocr.extraction.parties import collect_parties
 from hunyuan_ocr.extraction.payment import add_payment
 from hunyuan_ocr.extraction.prompts import PromptProfile, ValueType
-from hunyuan_ocr.extraction.receipt_lines import receipt_items, tax_pairs
-from hunyuan_ocr.extraction.sources import weigh_candidates
-from hunyuan_ocr.extraction.tables import Cell, Item, Table, TableReader
+from hunyuan_ocr.extraction.receipt_lines import tax_pairs
+from hunyuan_ocr.extraction.sources import take_exact
+from hunyuan_ocr.extraction.tables import Cell, TableReader
 from hunyuan_ocr.extraction.totals import choose_totals
 from hunyuan_ocr.extraction.values import decimal_text
+from hunyuan_ocr.extraction.votes import votes_of
+from hunyuan_ocr.model.answers import PageAnswer
 from hunyuan_ocr.model.evidence import Candidate, FieldState, FieldValue, Source
 from hunyuan_ocr.model.geometry import Reading
 from hunyuan_ocr.model.invoice import DocumentKind, Invoice, TaxBreakdown
@@ -79,12 +78,15 @@ def reconcile(
     profiles: Sequence[PromptProfile],
     candidates: Sequence[Candidate] = (),
     profile_name: str | None = None,
+    answers: Sequence[PageAnswer] = (),
 ) -> Extraction:
     """The invoice of one document.
 
     ``readings`` are its pages as read (one reading per page; the first of a page wins), ``candidates`` what exact
-    sources or a vision model said, ``profile_name`` fixes the prompt profile (``ConfigurationError`` when there is
-    none of that name). Never raises for what stands on a page.
+    sources said, ``profile_name`` fixes the prompt profile (``ConfigurationError`` when there is none of that name),
+    ``answers`` what a vision model answered about the pages: its field answers are votes (``model_votes``), its tables
+    a last way to read the lines. Keys of a person's own are among the field values as ``extra.<key>``. Never raises
+    for what stands on a page or in an answer.
     """
     pages = list(readings)
     layout = build_layout(pages)
@@ -93,14 +95,17 @@ def reconcile(
     if verdict.is_undecided:
         verdict = _decided_by_arithmetic(layout, verdict, profiles)
     if verdict.kind in _INVOICE_KINDS:
-        _read_page(ledger, verdict, profiles)
+        _read_page(ledger, verdict, profiles, answers)
     if _has_nothing_of_an_invoice(ledger, verdict):
         verdict = replace(verdict, kind=DocumentKind.OTHER, reasons=("it has no invoice title and no invoice number",))
         ledger = Ledger(layout)
     if verdict.kind not in _INVOICE_KINDS:
         for sentence in verdict.reasons:
             ledger.ask("NOT_AN_INVOICE", sentence)
-    kind = weigh_candidates(ledger.values, candidates, verdict.kind, ledger.ask)
+    said = votes_of(answers, profiles, layout)
+    kind, votes = take_exact(ledger.values, (*candidates, *said.candidates), verdict.kind, ledger.ask)
+    weigh_votes(ledger, votes, verdict.profile, said.notes)
+    ledger.values.update({value.field_path: value for value in said.extra_values})
     if kind in _INVOICE_KINDS:
         _ask_for_missing(ledger, kind)
     invoice = build_invoice(ledger.values, kind, ledger.lines, ledger.tax_rows, verdict.profile)
@@ -134,7 +139,9 @@ def _aspect(pages: Sequence[Reading]) -> float:
     return first.height / first.width if first is not None and first.width > 0 else 1.414
 
 
-def _read_page(ledger: Ledger, verdict: Verdict, profiles: Sequence[PromptProfile]) -> None:
+def _read_page(
+    ledger: Ledger, verdict: Verdict, profiles: Sequence[PromptProfile], answers: Sequence[PageAnswer] = ()
+) -> None:
     profile, layout = verdict.profile, ledger.layout
     context = read_context(layout, profile)
     reader = TableReader(profile, profiles)
@@ -155,7 +162,7 @@ def _read_page(ledger: Ledger, verdict: Verdict, profiles: Sequence[PromptProfil
         if path not in ledger.values and found:
             _give_best(ledger, path, found)
 
-    lines = _read_lines(reader, table, hits, context, leads, verdict.kind)
+    lines, is_any_left_out = read_lines(reader, table, hits, context, leads, verdict.kind, answers)
     leads = without_line_amounts(leads, lines)
     support = Support(
         sum_of_lines=_absolute(sum_of(lines), is_credit),
@@ -165,49 +172,12 @@ def _read_page(ledger: Ledger, verdict: Verdict, profiles: Sequence[PromptProfil
     )
     totals = choose_totals(leads, support, is_credit=is_credit)
     _give_totals(ledger, totals, is_credit)
-    _give_lines(ledger, lines, totals, verdict.kind)
+    give_lines(ledger, lines, totals, verdict.kind, is_any_left_out=is_any_left_out)
     for row, cell in build_tax_rows(hits, layout, context, totals.amount("total_tax"), is_credit):
         _give_tax_row(ledger, row if not is_credit else _negated(row), cell)
     _give_currency(ledger, leads, context)
     add_chinese_fields(ledger.values, layout, profile, ledger.ask)
     add_payment(ledger.values, layout)
-
-
-def _read_lines(
-    reader: TableReader,
-    table: Table | None,
-    hits: HitMap,
-    context: Context,
-    leads: dict[str, list[Lead]],
-    kind: DocumentKind,
-) -> list[PrintedLine]:
-    """The lines of the table; where they do not add up, another way to read them that does."""
-    lines = build_lines(table.items, context) if table else []
-    printed = _printed_sums(leads)
-    if _adds_up(lines, printed):
-        return lines
-    retries: list[Sequence[Item]] = []
-    if table is not None:
-        again = reader.read(hits.layout, context, loose=True)
-        retries.append(again.items if again else ())
-    if kind is DocumentKind.RECEIPT:
-        retries.append(receipt_items(hits, context))
-    for items in retries:
-        other = build_lines(items, context)
-        if _adds_up(other, printed):
-            return other
-    return lines
-
-
-def _printed_sums(leads: dict[str, list[Lead]]) -> set[Decimal]:
-    paths = ("sum_of_lines", "total_without_tax", "total_with_tax")
-    return {abs(Decimal(reading)) for path in paths for lead in leads.get(path, ()) for reading in lead.readings}
-
-
-def _adds_up(lines: list[PrintedLine], printed: set[Decimal]) -> bool:
-    total = sum_of(lines)
-    near = Decimal("0.01") * max(1, len(lines))
-    return total is not None and total != 0 and any(abs(abs(total) - amount) <= near for amount in printed)
 
 
 def _absolute(amount: Decimal | None, is_credit: bool) -> Decimal | None:
@@ -238,22 +208,11 @@ def _others(ledger: Ledger, leads: Sequence[Lead]) -> list[Candidate]:
 def _give_identifiers(ledger: Ledger, leads: dict[str, list[Lead]], profile: PromptProfile) -> None:
     """Fields that stand for themselves: numbers, references, texts. Repeated values gain, equal rivals lose."""
     for path, found in leads.items():
-        kind = _type_of(path, profile)
+        kind = value_type(path, profile)
         if kind in (ValueType.MONEY, ValueType.DATE, ValueType.TAX_ID, ValueType.CURRENCY) or "." in path:
             continue
         if found:
             _give_best(ledger, path, found)
-
-
-def _type_of(path: str, profile: PromptProfile) -> ValueType | None:
-    if path in profile.fields:
-        return profile.fields[path].type
-    amounts = ("total", "amount", "sum_of", "allowances", "charges", "cash", "change", "prior", "paid", "rounding")
-    if path.endswith("_date"):
-        return ValueType.DATE
-    if path == "currency":
-        return ValueType.CURRENCY
-    return ValueType.MONEY if path.startswith(amounts) else None
 
 
 def _give_best(ledger: Ledger, path: str, leads: Sequence[Lead]) -> None:
@@ -311,40 +270,6 @@ def _amount_candidate(ledger: Ledger, path: str, chosen: ChosenAmount, is_credit
         )
     found = candidate_of(option.lead, ledger.layout, norm=norm, confidence=chosen.confidence)
     return replace(found, field_path=path)
-
-
-def _give_lines(ledger: Ledger, lines: list[PrintedLine], totals: Totals, kind: DocumentKind) -> None:
-    if not lines:
-        return
-    sum_of_lines = abs(sum_of(lines) or Decimal(0))
-    near = Decimal("0.01") * max(2, len(lines))
-    sums = [totals.amount(path) for path in ("sum_of_lines", "total_without_tax", "total_with_tax")]
-    agrees = any(amount is not None and abs(abs(amount) - sum_of_lines) <= near for amount in sums)
-    if not agrees and kind is DocumentKind.RECEIPT:
-        ledger.ask("LINES_UNREADABLE", "the line items could not be read reliably and are left out")
-        return
-    if not agrees:
-        ledger.ask("LINES_DO_NOT_ADD_UP", "the line amounts as read do not add up to a printed total")
-    ledger.lines = lines
-    trust = 0.97 if agrees else 0.6
-    for order, printed in enumerate(lines):
-        for value in printed.values:
-            path = f"lines[{order}].{value.field}"
-            page = ledger.layout.page(value.cell.page_no)
-            ledger.values[path] = FieldValue(
-                path,
-                FieldState.MASKED if printed.has_masked_rate and value.field == "cn_rate_text" else FieldState.PRESENT,
-                Candidate(
-                    path,
-                    value.raw,
-                    value.norm,
-                    Source.OCR if page.is_ocr else Source.TEXT,
-                    round(trust * value.cell.confidence, 4),
-                    value.cell.page_no,
-                    value.cell.box,
-                    reader_version=page.reader_version,
-                ),
-            )
 
 
 def _give_tax_row(ledger: Ledger, row: TaxBreakdown, cell: Cell) -> None:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from hunyuan_ocr.extraction.columns import AMOUNT_COLUMNS, Column, is_header, merged_columns, placed, same_columns
 from hunyuan_ocr.extraction.context import Context, mask_dates
 from hunyuan_ocr.extraction.labels import may_end, may_start
 from hunyuan_ocr.extraction.layout import Chunk, Layout, Row, key_of, label_key
@@ -19,29 +20,26 @@ from hunyuan_ocr.model.geometry import Box
 from hunyuan_ocr.model.parsing.money import find_money
 
 _TOTALS = ("sum_of_lines", "total_without_tax", "total_tax", "total_with_tax", "amount_due")
-AMOUNT_COLUMNS = ("net_amount", "gross_amount")
-_MIN_KINDS = 3
 _HEADER_ROWS = 2
-# Two columns so close that a reader takes them for one phrase.
-_AMOUNT_AND_RATE = re.compile(r"^(\D{0,3}[\d.,]*\d[.,]\d{2}\D{0,2})\s+(\d{1,2}(?:[.,]\d+)?\s?%)$")
 _TEXT_GAP_LINES = 2.4
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
-    """A column by its line field; ``x0`` to ``x1`` is the extent of its heading."""
-
-    target: str
-    x0: float
-    x1: float
-
-
-@dataclass(frozen=True, slots=True)
 class Cell:
+    """``said_by`` names the engine whose table the cell comes from; without ``has_place`` its box means nothing."""
+
     text: str
     box: Box
     page_no: int
     confidence: float
+    said_by: str = ""
+    has_place: bool = True
+
+    def joined(self, other: Cell) -> Cell:
+        """This cell with the place of another added: a text over several lines."""
+        if not (self.has_place and other.has_place):
+            return replace(self, confidence=min(self.confidence, other.confidence), has_place=False)
+        return replace(self, box=self.box.union(other.box))
 
 
 @dataclass(slots=True)
@@ -102,7 +100,7 @@ class TableReader:
         rows: set[int] = set()
         first_columns = headers[0][2]
         for order, (start, end, columns) in enumerate(headers):
-            if order and not _same_columns(first_columns, columns):
+            if order and not same_columns(first_columns, columns):
                 continue
             header_rows.update(range(start, end + 1))
             limit = next((later for later, *_ in headers[order + 1 :]), len(layout.rows))
@@ -110,6 +108,20 @@ class TableReader:
             items.extend(body.items)
             rows.update(body.rows)
         return Table(first_columns, tuple(items), frozenset(header_rows), frozenset(rows | header_rows))
+
+    def column_of(self, text: str) -> str | None:
+        """The line field a heading stands for, also when a unit or a currency follows it ("Amount (EUR)")."""
+        key = key_of(text)
+        longest = next((known for known in self._keys if key.startswith(known)), None)
+        return self._headings[longest] if longest is not None and len(longest) >= 0.5 * len(key) else None
+
+    def ends_at(self, text: str) -> bool:
+        """True for the first words of a row of totals, which ends the items."""
+        return any(key_of(text).startswith(stop) for stop in self._stops if stop)
+
+    def skips(self, text: str) -> bool:
+        """True for the first words of a row that is no item (a sum carried over)."""
+        return any(key_of(text).startswith(skip) for skip in self._skips if skip)
 
     def _headings_in(self, chunk: Chunk) -> list[tuple[str, int, int]]:
         """Headings of a chunk as (line field, start, end): one chunk may hold several ("Disc.% Taxes")."""
@@ -161,8 +173,8 @@ class TableReader:
                 if not more or any(find_money(mask_dates(chunk.text)) for chunk in row.chunks if _has_cents(chunk)):
                     break
                 columns.extend(more)
-                merged = _merged_columns(columns)
-                if _is_header(merged) and (best is None or len(merged) > len(best[2])):
+                merged = merged_columns(columns)
+                if is_header(merged) and (best is None or len(merged) > len(best[2])):
                     best = (row_no, last, merged)
             if best is not None:
                 found.append(best)
@@ -228,7 +240,7 @@ class _Body:
     def cells_of(self, row: Row) -> dict[str, list[Cell]]:
         cells: dict[str, list[Cell]] = {}
         for chunk in row.chunks:
-            for target, start, end in _placed(chunk, self.columns):
+            for target, start, end in placed(chunk, self.columns):
                 text = chunk.text[start:end].strip()
                 if text:
                     cell = Cell(text, chunk.box_of(start, end), chunk.page_no, chunk.confidence)
@@ -312,71 +324,3 @@ class _Body:
 
 def _has_cents(chunk: Chunk) -> bool:
     return re.search(r"\d[.,]\d{2}\b", chunk.text) is not None
-
-
-def _is_header(columns: Sequence[Column]) -> bool:
-    kinds = {column.target for column in columns}
-    has_amount = bool(kinds & set(AMOUNT_COLUMNS))
-    return has_amount and (len(kinds) >= _MIN_KINDS or (len(kinds) == 2 and "name" in kinds))
-
-
-def _merged_columns(columns: Sequence[Column]) -> tuple[Column, ...]:
-    """One column per place: stacked headings ("Unit" over "Price") are one; of twins the wider text wins."""
-    merged: list[Column] = []
-    for column in sorted(columns, key=lambda item: item.x0):
-        overlapping = [
-            other
-            for other in merged
-            if min(column.x1, other.x1) - max(column.x0, other.x0)
-            > 0.5 * min(column.x1 - column.x0, other.x1 - other.x0)
-        ]
-        if not overlapping:
-            merged.append(column)
-    amounts = [column for column in merged if column.target == "net_amount"]
-    if len(amounts) > 1:
-        # Of several amount columns the last is the line total.
-        last = max(amounts, key=lambda item: item.x1)
-        merged = [
-            column if column.target != "net_amount" or column is last else Column("unit_price", column.x0, column.x1)
-            for column in merged
-        ]
-    return tuple(merged)
-
-
-def _same_columns(first: tuple[Column, ...], second: tuple[Column, ...]) -> bool:
-    shared = {column.target for column in first} & {column.target for column in second}
-    return len(shared) >= max(2, len(first) - 1)
-
-
-def _placed(chunk: Chunk, columns: tuple[Column, ...]) -> list[tuple[str, int, int]]:
-    """Pieces of a chunk by column. A chunk that reaches over several columns is cut at the words nearest to them."""
-    amount_and_rate = _AMOUNT_AND_RATE.match(chunk.text)
-    if amount_and_rate and any(column.target == "tax_rate" for column in columns):
-        end, start = amount_and_rate.end(1), amount_and_rate.start(2)
-        others = tuple(column for column in columns if column.target != "tax_rate")
-        return [(_nearest(chunk.box_of(0, end), others).target, 0, end), ("tax_rate", start, len(chunk.text))]
-    whole = [(_nearest(chunk.box, columns).target, 0, len(chunk.text))]
-    covered = [column for column in columns if min(chunk.box.x1, column.x1) - max(chunk.box.x0, column.x0) > 0]
-    if len(covered) < 2 or " " not in chunk.text:
-        return whole
-    pieces: list[tuple[str, int, int]] = []
-    for match in re.finditer(r"\S+", chunk.text):
-        box = chunk.box_of(match.start(), match.end())
-        target = _nearest(box, columns).target
-        if pieces and pieces[-1][0] == target:
-            pieces[-1] = (target, pieces[-1][1], match.end())
-        elif pieces and not any(character.isdigit() for character in match.group()):
-            pieces[-1] = (pieces[-1][0], pieces[-1][1], match.end())
-        else:
-            pieces.append((target, match.start(), match.end()))
-    return pieces
-
-
-def _nearest(box: Box, columns: tuple[Column, ...]) -> Column:
-    def distance(column: Column) -> float:
-        overlap = min(box.x1, column.x1) - max(box.x0, column.x0)
-        if overlap > 0:
-            return -overlap / max(min(box.width, column.x1 - column.x0), 1e-6)
-        return min(abs(box.x0 - column.x0), abs(box.x1 - column.x1), -overlap)
-
-    return min(columns, key=distance)

@@ -52,7 +52,9 @@ def _is_structured(by_path: Mapping[str, FieldValue]) -> bool:
 def _is_ambiguous(value: FieldValue) -> bool:
     if value.chosen is not None:
         return False
-    return any(_has_several_readings(value.field_path, candidate.value_raw) for candidate in value.others)
+    # A model's answer that stands nowhere on the page leaves nothing undecided about the page.
+    printed = [candidate for candidate in value.others if candidate.source is not Source.VLM]
+    return any(_has_several_readings(value.field_path, candidate.value_raw) for candidate in printed)
 
 
 def _has_several_readings(field_path: str, text: str) -> bool:
