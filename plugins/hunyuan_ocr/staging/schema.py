@@ -20,7 +20,7 @@ from hunyuan_ocr.exceptions import ConfigurationError
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0003"
+HEAD = "0004"
 """The newest migration (a test compares it with the folder): knowing it spares the import of Alembic."""
 
 VERSION_TABLE = "hocr_schema_version"

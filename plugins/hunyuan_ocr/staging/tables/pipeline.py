@@ -116,6 +116,42 @@ page_reading = Table(
     comment="Journal and cache of readings: each page is committed as soon as it is read.",
 )
 
+page_answer = Table(
+    "page_answer",
+    metadata,
+    sha_column("content_sha256", "of the document's bytes", primary_key=True),
+    Column("page_no", Integer, primary_key=True, autoincrement=False, comment="from 1"),
+    code_column("reading_key", 200, "engine_key of the page's reading", primary_key=True),
+    Column("attempt", Integer, primary_key=True, autoincrement=False, comment="which picture of the page, from 1"),
+    code_column("task", 20, "spotting, fields, table, parsing, translation", primary_key=True),
+    Column("ask_no", Integer, primary_key=True, autoincrement=False, comment="from 1, in the order asked, per attempt"),
+    words_column("prompt_profile", 100, "prompt profile that gave the labels"),
+    Column("keys_json", JsonText, nullable=False, comment="labels asked for, in order"),
+    code_column("engine_key", 200, "model, revision, runtime and versions", nullable=False),
+    sha_column("prompt_sha256", "of the prompt's words and sampling", nullable=False),
+    sha_column("answer_key", "of engine key, picture and prompt: the same question has the same", nullable=False),
+    Column("picture_width", Integer, nullable=False, comment="of the picture asked about, pixels"),
+    Column("picture_height", Integer, nullable=False, comment="of the picture asked about, pixels"),
+    Column("rotation", Integer, nullable=False, comment="degrees clockwise the stored page was turned"),
+    long_column("answer_text", "what the model said, word for word; null when it said nothing"),
+    code_column("finish_reason", 20, "stop, length, repetition", nullable=False),
+    Column("prompt_tokens", Integer, nullable=False, comment="as the engine counts them, picture included"),
+    Column("completion_tokens", Integer, nullable=False, comment="as the engine counts them"),
+    Column("seconds", share(), nullable=False, comment="from asking to the last token"),
+    Column("is_cached", flag(), nullable=False, comment="1: a cache answered, not the engine"),
+    Column("is_kept", flag(), nullable=False, comment="1: the reading was taken from this attempt"),
+    code_column("problem", 40, "what is wrong with the answer; null when nothing is"),
+    Column("created_at", UtcDateTime, nullable=False, comment="UTC"),
+    ForeignKeyConstraint(
+        ["content_sha256", "page_no", "reading_key"],
+        ["page_reading.content_sha256", "page_reading.page_no", "page_reading.engine_key"],
+        name="fk_page_answer_reading",
+        ondelete="CASCADE",
+    ),
+    Index("ix_page_answer_key", "answer_key"),
+    comment="What a vision model was asked about a page and what it said; committed with the page's reading.",
+)
+
 invoice = Table(
     "invoice",
     metadata,
