@@ -26,6 +26,9 @@ $(VENV)/.dev: $(VENV)/.demo
 	$(PIP) install --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
+# ENGINE=openai_server URL=http://host:8000 [API_KEY=…] [MODEL=…] reads the pictures with HunyuanOCR behind a server.
+export ENGINE URL API_KEY MODEL
+
 demo: $(VENV)/.demo ## deliver sample invoices to a mailbox and an SFTP server, run the DAG, show the staging rows
 	@$(BIN)/python -m demo.run
 

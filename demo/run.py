@@ -19,6 +19,7 @@ from rich.console import Console
 
 from demo.airflow_home import ROOT, environment, prepare
 from demo.deliver import deliver
+from demo.engine import chosen_engine
 from demo.samples import demo_set
 from demo.servers import ALERT_ADDRESS, MailServer, SftpServer, airflow_connections
 from demo.summary import print_summary, unexpected_outcomes
@@ -44,13 +45,14 @@ def main() -> int:
     # Wide enough for the tables also where the output is no terminal, as on CI.
     console = Console(highlight=False, width=max(Console().width, 150))
     started = time.monotonic()
+    engine = chosen_engine()
     for folder in ("airflow", "hunyuan_ocr", "mail", "sftp", "samples", "logs"):
         shutil.rmtree(ROOT / folder, ignore_errors=True)
     ROOT.mkdir(parents=True, exist_ok=True)
     with MailServer(ROOT / "mail", dates_from_header=True) as mail, SftpServer(ROOT) as sftp:
         console.print(f"mailbox on port {mail.imaps_port} (IMAP with TLS), SFTP on port {sftp.port}")
         samples = demo_set(ROOT / "samples", datetime.now(UTC).date())
-        connections = airflow_connections(mail, sftp)
+        connections = {**airflow_connections(mail, sftp), **engine.connections}
         delivered = deliver(
             samples,
             smtp=connections["invoice_alerts"],
@@ -60,16 +62,18 @@ def main() -> int:
         console.print(
             f"delivered {len(samples)} documents: {delivered.mails} mails, {len(delivered.files)} files by SFTP"
         )
-        env = environment(ROOT, connections)
+        env = {**environment(ROOT, connections), **engine.environment}
         prepare(ROOT, env)
-        console.print(f"running the DAG [bold]{DAG_ID}[/] (log: {os.path.relpath(ROOT / 'dag.log')})")
+        console.print(f"running the DAG [bold]{DAG_ID}[/], pictures read by {engine.name}")
+        console.print(f"(log: {os.path.relpath(ROOT / 'dag.log')})")
         code = _run_dag(console, env)
         print_summary(console, ROOT / "hunyuan_ocr", mail, ALERT_ADDRESS)
     problems = unexpected_outcomes(ROOT / "hunyuan_ocr", samples)
     for problem in problems:
         console.print(f"[red]not as planted:[/] {problem}")
     console.print(f"\n{time.monotonic() - started:.0f} s. [bold]make up[/] shows the run in Airflow's pages.")
-    return 1 if code or problems else 0
+    # What RapidOCR makes of the samples is known; a model of yours may read them otherwise, and is told so.
+    return 1 if code or (problems and engine.name == "rapidocr") else 0
 
 
 def _run_dag(console: Console, env: Mapping[str, str]) -> int:

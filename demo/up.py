@@ -12,6 +12,7 @@ from rich.console import Console
 
 from demo.airflow_home import ROOT, environment, prepare
 from demo.deliver import deliver
+from demo.engine import chosen_engine
 from demo.samples import demo_set
 from demo.servers import MailServer, SftpServer, airflow_connections
 
@@ -20,9 +21,10 @@ PORT = 8080
 
 def main() -> int:
     console = Console(highlight=False)
+    engine = chosen_engine()
     ROOT.mkdir(parents=True, exist_ok=True)
     with MailServer(ROOT / "mail", dates_from_header=True) as mail, SftpServer(ROOT) as sftp:
-        connections = airflow_connections(mail, sftp)
+        connections = {**airflow_connections(mail, sftp), **engine.connections}
         # Mail of the last three days, so that there is something to backfill.
         now = datetime.now(UTC)
         for days_ago in (3, 2, 1):
@@ -36,7 +38,10 @@ def main() -> int:
             )
         # The daily run would take what is left of the days before, too; the demo leaves their mail to a backfill.
         env = environment(ROOT, connections, port=PORT) | {"AIRFLOW__HUNYUAN_OCR__BACKLOG_DAYS": "0"}
+        env.update(engine.environment)
         prepare(ROOT, env)
+        if engine.name != "rapidocr":
+            subprocess.run(["airflow", "pools", "set", "gpu", "1", "HunyuanOCR"], env=env, check=True)
         console.print(f"\nAirflow: [bold]http://127.0.0.1:{PORT}/dags/invoice_intake[/] (in about half a minute)")
         first, last = (f"{now - timedelta(days=days):%Y-%m-%d}" for days in (3, 1))
         console.print("The daily run starts by itself. The mail of the two days before it waits for a backfill:")

@@ -1,4 +1,4 @@
-"""The command line: ``hunyuan-ocr read``, ``eval``, ``prompts`` and ``db``.
+"""The command line: ``hunyuan-ocr read``, ``eval``, ``prompts``, ``model`` and ``db``.
 
 It reads and measures without Airflow, a mailbox or a database; only ``db`` needs the database.
 """
@@ -7,23 +7,28 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hunyuan_ocr.exceptions import ConfigurationError, DocumentError, HunyuanOCRError
+from hunyuan_ocr import cli_model
+from hunyuan_ocr.exceptions import DocumentError, HunyuanOCRError
 from hunyuan_ocr.settings import Settings
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+    from hunyuan_ocr.engines.server_options import ServerOptions
     from hunyuan_ocr.extraction.reconcile import Extraction
+    from hunyuan_ocr.intake.reading import Wish
+    from hunyuan_ocr.intake.results import DocumentResult
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 db_app = typer.Typer(no_args_is_help=True, help="The database of the pipeline store and the staging tables.")
 app.add_typer(db_app, name="db")
+app.add_typer(cli_model.app, name="model")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 Profile = Annotated[str | None, typer.Option(help="Prompt profile; by default it is found from the page.")]
@@ -33,20 +38,38 @@ Profile = Annotated[str | None, typer.Option(help="Prompt profile; by default it
 def read(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A PDF or an image.")],
     profile: Profile = None,
+    engine: cli_model.EngineOption = None,
+    url: cli_model.UrlOption = None,
+    served_model: cli_model.ServedModelOption = "",
+    instruction: Annotated[str, typer.Option(help="Words HunyuanOCR is asked in place of the official ones.")] = "",
+    key: Annotated[list[str] | None, typer.Option(help="A label, as printed, to ask HunyuanOCR for besides.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print the invoice in one document with its evidence: where on which page each value stands."""
-    extraction = _reader(profile)(file)
-    if as_json:
-        typer.echo(json.dumps(_as_json(extraction), ensure_ascii=False, indent=2))
-    else:
-        _print_extraction(file.name, extraction)
+    """Print the invoice in one document with its evidence: where on which page each value stands.
+
+    With a profile that keeps text (translation, parsing) the text is printed.
+    """
+    from hunyuan_ocr.intake.reading import Wish
+
+    wish = Wish(profile, instruction, tuple(key or ()))
+    (result,) = _read_files([file], wish, *cli_model.chosen(engine, url, served_model))
+    if result.problem is not None:
+        raise result.problem
+    if result.text is not None:
+        typer.echo(json.dumps({"text": result.text}, ensure_ascii=False) if as_json else result.text)
+    elif result.extraction is not None and as_json:
+        typer.echo(json.dumps(_as_json(result.extraction), ensure_ascii=False, indent=2))
+    elif result.extraction is not None:
+        _print_extraction(file.name, result.extraction)
 
 
 @app.command("eval")
 def evaluate_manifest(
     manifest: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A manifest.json with ground truth.")],
     profile: Profile = None,
+    engine: cli_model.EngineOption = None,
+    url: cli_model.UrlOption = None,
+    served_model: cli_model.ServedModelOption = "",
     verbose: Annotated[bool, typer.Option("--verbose", help="List every missing and wrong field.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -54,6 +77,24 @@ def evaluate_manifest(
     from hunyuan_ocr.evaluation.manifest import load_manifest
     from hunyuan_ocr.evaluation.report import render
     from hunyuan_ocr.evaluation.run import evaluate
+    from hunyuan_ocr.intake.reading import Wish
+
+    settings, server = cli_model.chosen(engine, url, served_model)
+    labelled = load_manifest(manifest)
+    files = dict.fromkeys(document.path for document in labelled.documents)
+    # Lazily, in the order they are scored in; but a model is started once and reads them all, mixed.
+    results = _read_files(files, Wish(profile), settings, server)
+    done: dict[Path, DocumentResult] = {}
+
+    def read_file(path: Path) -> Extraction:
+        while path not in done:
+            result = next(results)
+            done[Path(result.name)] = result
+        result = done[path]
+        if result.problem is not None:
+            raise result.problem
+        assert result.extraction is not None  # noqa: S101 - neither a problem nor text
+        return result.extraction
 
     with _progress() as progress:
         bar = progress.add_task("reading", total=None)
@@ -61,7 +102,7 @@ def evaluate_manifest(
         def tell(done: int, total: int, file: str) -> None:
             progress.update(bar, completed=done, total=total, description=file[-40:])
 
-        report = evaluate(load_manifest(manifest), _reader(profile), tell)
+        report = evaluate(labelled, read_file, tell)
     if as_json:
         typer.echo(report.to_json())
     else:
@@ -98,26 +139,22 @@ def db_upgrade() -> None:
         typer.echo(f"{store.engine.url.render_as_string(hide_password=True)} is at schema {HEAD}")
 
 
-def _reader(profile_name: str | None) -> Callable[[Path], Extraction]:
-    from hunyuan_ocr.extraction.document import extract_document
+def _read_files(
+    files: Iterable[Path], wish: Wish, settings: Settings, server: ServerOptions | None
+) -> Iterator[DocumentResult]:
     from hunyuan_ocr.extraction.prompts import load_profiles
-    from hunyuan_ocr.readers.rapid import RapidReader
+    from hunyuan_ocr.hooks.engine_factory import model_access
+    from hunyuan_ocr.intake.reading import read_documents
+    from hunyuan_ocr.intake.results import NamedDocument
     from hunyuan_ocr.sources.sniff import sniff
 
-    settings = Settings.load()
-    profiles = load_profiles(settings.prompts_dir)
-    if profile_name and profile_name not in {profile.code for profile in profiles}:
-        known = ", ".join(profile.code for profile in profiles)
-        raise ConfigurationError(
-            f"There is no prompt profile {profile_name!r} in {settings.prompts_dir}: known are {known}."
-        )
-    reader = RapidReader(threads=settings.ocr_threads or None)
+    def documents() -> Iterator[NamedDocument]:
+        for path in files:
+            raw = path.read_bytes()
+            yield NamedDocument(str(path), raw, sniff(raw))
 
-    def read_file(path: Path) -> Extraction:
-        raw = path.read_bytes()
-        return extract_document(raw, sniff(raw), profiles, reader, profile_name=profile_name, file_name=path.name)
-
-    return read_file
+    model = model_access(settings, server) if settings.engine.is_model else None
+    yield from read_documents(documents(), settings, load_profiles(settings.prompts_dir), model, wish)
 
 
 def _as_json(extraction: Extraction) -> dict[str, Any]:

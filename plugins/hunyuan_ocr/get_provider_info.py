@@ -25,8 +25,21 @@ def get_provider_info() -> dict[str, Any]:
                 "tags": ["software"],
             }
         ],
-        "operators": [{"integration-name": _INTEGRATION, "python-modules": ["hunyuan_ocr.operators.intake"]}],
-        "hooks": [{"integration-name": _INTEGRATION, "python-modules": ["hunyuan_ocr.hooks.mailbox"]}],
+        "operators": [
+            {
+                "integration-name": _INTEGRATION,
+                "python-modules": [f"hunyuan_ocr.operators.{name}" for name in ("intake", "ocr", "decorators")],
+            }
+        ],
+        "task-decorators": [
+            {"name": "hunyuan_ocr", "class-name": "hunyuan_ocr.operators.decorators.hunyuan_ocr_task"},
+        ],
+        "hooks": [
+            {
+                "integration-name": _INTEGRATION,
+                "python-modules": ["hunyuan_ocr.hooks.mailbox", "hunyuan_ocr.hooks.engine"],
+            }
+        ],
         "connection-types": connection_types(),
         "config": {
             SECTION: {

@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
 
@@ -17,6 +19,39 @@ from hunyuan_ocr.exceptions import ConfigurationError
 from hunyuan_ocr.options import OPTIONS, SECTION
 
 MEGA = 1_000_000
+
+
+class EngineName(StrEnum):
+    """What can read a page image."""
+
+    RAPIDOCR = "rapidocr"
+    VLLM = "vllm"
+    OPENAI_SERVER = "openai_server"
+    TRANSFORMERS = "transformers"
+
+    @classmethod
+    def of(cls, name: str) -> EngineName:
+        """Raises ConfigurationError for a name that is none."""
+        try:
+            return cls(name)
+        except ValueError:
+            raise ConfigurationError(
+                f"There is no engine {name!r}: [{SECTION}] engine must be one of {', '.join(cls)}."
+            ) from None
+
+    @property
+    def is_model(self) -> bool:
+        """Whether HunyuanOCR answers; RapidOCR needs no questions, no probe and no GPU."""
+        return self is not EngineName.RAPIDOCR
+
+    @property
+    def default_pool(self) -> str:
+        return "gpu" if self.is_model else "default_pool"
+
+    @property
+    def default_queue(self) -> str:
+        """The queue of workers that have what the engine needs; a server's clients run anywhere."""
+        return "gpu" if self in {EngineName.VLLM, EngineName.TRANSFORMERS} else "default"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +71,29 @@ class Settings:
     backlog_days: int
     shard_items: int
     shard_megabytes: int
+    engine: EngineName
+    engine_conn_id: str
+    engine_gate: str
+    engine_probe: bool
+    engine_in_flight: int
+    engine_timeout: int
+    engine_stall_seconds: int
+    model: str
+    model_revision: str
+    model_family: str
+    accept_tencent_licence: bool
+    model_megapixels: float
+    model_retry_megapixels: float
+    page_attempts: int
+    gpu_memory_utilization: float
+    max_model_len: int
+    max_num_seqs: int
+    vllm_options: dict[str, Any]
+    render_processes: int
+    render_seconds: float
+    render_megabytes: int
+    answer_cache_conn_id: str
+    answer_cache_days: int
     ocr_pool: str
     ocr_queue: str
     ocr_threads: int
@@ -71,6 +129,9 @@ class Settings:
             "data_docs_dir": Path(raw["data_docs_dir"] or home / "data_docs").expanduser(),
             "warnings_to_review": frozenset(_listed(raw["warnings_to_review"])),
             "alert_to": tuple(_listed(raw["alert_to"])),
+            "engine": EngineName.of(raw["engine"]),
+            "engine_gate": _one_of("engine_gate", raw["engine_gate"], ("never", "when_needed", "always")),
+            "vllm_options": _json_object("vllm_options", raw["vllm_options"]),
             "alert_notifier_kwargs": _json_object("alert_notifier_kwargs", raw["alert_notifier_kwargs"]),
         }
         assert {f.name for f in fields(cls)} == set(typed), "options.py and Settings name different settings"  # noqa: S101
@@ -107,14 +168,28 @@ def _value_of(name: str, default: str) -> str:
 
 
 def _typed(name: str, kind: str, text: str) -> Any:
-    converters: dict[str, type] = {"integer": int, "float": float, "string": str}
+    converters: dict[str, Callable[[str], Any]] = {"integer": int, "float": float, "string": str, "boolean": _truth}
     try:
         return converters[kind](text)
     except ValueError:
+        wanted = {"integer": "a whole number", "float": "a number", "boolean": "True or False"}[kind]
         raise ConfigurationError(
-            f"[{SECTION}] {name} must be {'a whole number' if kind == 'integer' else 'a number'}: correct it in "
+            f"[{SECTION}] {name} must be {wanted}: correct it in "
             f"airflow.cfg or in the environment variable AIRFLOW__{SECTION.upper()}__{name.upper()}."
         ) from None
+
+
+def _truth(text: str) -> bool:
+    known = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}  # as Airflow reads them
+    if text.lower() not in known:
+        raise ValueError(text)
+    return known[text.lower()]
+
+
+def _one_of(name: str, text: str, choices: Sequence[str]) -> str:
+    if text not in choices:
+        raise ConfigurationError(f"[{SECTION}] {name} must be one of {', '.join(choices)}.")
+    return text
 
 
 def _listed(text: str) -> list[str]:

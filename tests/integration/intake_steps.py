@@ -11,6 +11,7 @@ from pathlib import Path
 
 from sqlalchemy import event
 
+from hunyuan_ocr.hooks.engine_factory import model_access
 from hunyuan_ocr.hooks.source_factory import configured_sources, open_source
 from hunyuan_ocr.hooks.stores import open_intake
 from hunyuan_ocr.intake.collect import collect
@@ -70,7 +71,7 @@ def run_steps(home: Path, run: IntakeRun, after: Callable[[str], None] = lambda 
                     _each_shard(intake, run, lambda shard: prepare(intake, run, shard))
                 case "ocr":
                     for shard in pages_to_read(intake, run):
-                        read_pages(intake, run, shard, log)
+                        read_pages(intake, run, shard, log, model_access(settings))
                 case "reconcile":
                     _each_shard(intake, run, lambda shard: reconcile_shard(intake, run, shard))
                 case "validate":

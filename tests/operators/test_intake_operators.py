@@ -20,21 +20,19 @@ from demo.samples.recipes import Recipe, make
 from demo.servers import INVOICE_ADDRESS, MailServer, SftpServer
 from hunyuan_ocr.exceptions import RunRejectedError, SourceUnavailableError
 from hunyuan_ocr.hooks.stores import open_intake
+from hunyuan_ocr.operators.base import intake_run
 from hunyuan_ocr.operators.intake import (
     AssignShardsOperator,
-    ChoosePagesOperator,
     ChooseSourcesOperator,
     CollectSourceOperator,
-    HunyuanOCROperator,
     LoadStagingOperator,
     PrepareDocumentsOperator,
-    ReconcileInvoicesOperator,
     ReportRunOperator,
     RunGateOperator,
     SettleSourcesOperator,
     ValidateInvoicesOperator,
-    intake_run,
 )
+from hunyuan_ocr.operators.ocr import ChoosePagesOperator, HunyuanOCROperator, ReconcileInvoicesOperator
 from hunyuan_ocr.sources.base import Verdict, Window
 
 START, END = datetime(2026, 3, 1, 6, tzinfo=UTC), datetime(2026, 3, 2, 6, tzinfo=UTC)

@@ -9,8 +9,9 @@ from typing import Any, get_args
 
 from airflow.sdk import BaseHook
 
-from hunyuan_ocr.exceptions import ConfigurationError, HunyuanOCRError
+from hunyuan_ocr.exceptions import HunyuanOCRError
 from hunyuan_ocr.hooks.connection_forms import MAILBOX_CONN_TYPE
+from hunyuan_ocr.hooks.extras import Extras
 from hunyuan_ocr.sources.imap_session import AuthType, MailboxSettings, Security
 from hunyuan_ocr.sources.mailbox import count_mails
 
@@ -36,23 +37,20 @@ class MailboxHook(BaseHook):
     def settings(self) -> MailboxSettings:
         """The connection as settings. Raises ``ConfigurationError`` naming the field that is wrong."""
         connection = self.get_connection(self.conn_id)
-        extra = dict(connection.extra_dejson)
-        unknown = sorted(set(extra) - _EXTRAS)
-        if unknown:
-            raise self._wrong(f"extra key {unknown[0]!r} is not known. Use only {', '.join(sorted(_EXTRAS))}.")
+        extras = Extras(self.conn_id, connection.extra_dejson, _EXTRAS)
         for name, value in (("host", connection.host), ("login", connection.login), ("password", connection.password)):
             if not value:
-                raise self._wrong(f"{name} is empty. Fill it in.")
+                raise extras.wrong(f"{name} is empty. Fill it in.")
         return MailboxSettings(
             host=str(connection.host).strip(),
             user=str(connection.login),
             password=str(connection.password),
             port=connection.port,
-            security=self._choice(extra, "security", Security),
-            auth_type=self._choice(extra, "auth_type", AuthType),
-            verify=self._switch(extra, "verify"),
-            timeout=self._seconds(extra),
-            ca_file=str(extra.get("ca_file") or ""),
+            security=extras.choice("security", get_args(Security)),
+            auth_type=extras.choice("auth_type", get_args(AuthType)),
+            verify=extras.switch("verify", default=True),
+            timeout=extras.number("timeout", 30, 1, 600, "seconds"),
+            ca_file=extras.text("ca_file"),
             conn_id=self.conn_id,
         )
 
@@ -63,29 +61,3 @@ class MailboxHook(BaseHook):
             return True, f"Logged in. Folder {folder} holds {count_mails(self.settings(), folder)} mails."
         except HunyuanOCRError as error:
             return False, str(error)
-
-    def _wrong(self, message: str) -> ConfigurationError:
-        return ConfigurationError(f"connection {self.conn_id}: {message}")
-
-    def _choice(self, extra: dict[str, Any], name: str, choices: Any) -> Any:
-        allowed = get_args(choices)
-        value = extra.get(name) or allowed[0]
-        if value not in allowed:
-            raise self._wrong(f"{name} is {value!r}. Use one of {', '.join(allowed)}.")
-        return value
-
-    def _switch(self, extra: dict[str, Any], name: str) -> bool:
-        # A connection made by URI or by an environment variable holds texts, where "false" must not mean yes.
-        value = str(extra.get(name, True)).strip().lower()
-        if value not in {"true", "false"}:
-            raise self._wrong(f"{name} is {extra[name]!r}. Use true or false.")
-        return value == "true"
-
-    def _seconds(self, extra: dict[str, Any]) -> float:
-        try:
-            seconds = float(extra.get("timeout") or 30)
-        except (TypeError, ValueError):
-            seconds = 0.0
-        if not 1 <= seconds <= 600:
-            raise self._wrong(f"timeout is {extra['timeout']!r}. Use seconds between 1 and 600.")
-        return seconds

@@ -1,12 +1,14 @@
-"""OCR: read the pages that need eyes, one after the other, and commit each at once."""
+"""OCR: read the pages that need eyes and commit each at once, by RapidOCR here or by the model's pipeline."""
 
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from hunyuan_ocr.intake.hunyuan import read_with_model, reading_key_of_model
 from hunyuan_ocr.intake.problems import set_aside
 from hunyuan_ocr.intake.run import IntakeRun
 from hunyuan_ocr.intake.stores import Intake
@@ -16,17 +18,26 @@ from hunyuan_ocr.readers.rapid import RapidReader
 from hunyuan_ocr.staging.identity import invoice_id
 from hunyuan_ocr.staging.rows import PendingPage
 
+if TYPE_CHECKING:
+    from hunyuan_ocr.intake.hunyuan import ModelAccess
+
 PROGRESS_SECONDS = 15.0
 
 
-def page_reader(intake: Intake) -> RapidReader:
-    """The reader of pictures this deployment uses."""
-    return RapidReader(threads=intake.settings.ocr_threads or None, budget=intake.budget)
+def reading_key(intake: Intake, run: IntakeRun) -> str:
+    """The journal's name for what this run's reader of pictures sees: another reader or other questions, another name.
+
+    Known on every worker: it names the model and its revision, not the versions that run it (those stand with each
+    answer).
+    """
+    if intake.settings.engine.is_model:
+        return reading_key_of_model(intake, run)
+    return _rapid_reader(intake).engine_key
 
 
 def pages_to_read(intake: Intake, run: IntakeRun) -> dict[int, int]:
     """How many pages wait to be read, by shard; shards without any are left out."""
-    batch, key = intake.batch(run), page_reader(intake).engine_key
+    batch, key = intake.batch(run), reading_key(intake, run)
     waiting = {
         shard.shard_no: len(intake.store.pages_needing_eyes(batch, shard.shard_no, key))
         for shard in intake.store.shards_of(batch)
@@ -34,14 +45,27 @@ def pages_to_read(intake: Intake, run: IntakeRun) -> dict[int, int]:
     return {shard_no: pages for shard_no, pages in waiting.items() if pages}
 
 
-def read_pages(intake: Intake, run: IntakeRun, shard_no: int, log: Any) -> dict[str, int]:
-    """Read the shard's waiting pages; the journal keeps each as soon as it is read.
+def read_pages(
+    intake: Intake, run: IntakeRun, shard_no: int, log: Any, model: ModelAccess | None = None
+) -> dict[str, int]:
+    """Read the shard's waiting pages; the journal keeps each as soon as it is read. Gives counts.
 
-    A document that cannot be read is set aside and the others go on.
+    A document that cannot be read is set aside and the others go on. ``model`` opens the engine of the settings; it is
+    not asked to when no page waits. Raises what engines raise.
     """
-    reader = page_reader(intake)
-    waiting = intake.store.pages_needing_eyes(intake.batch(run), shard_no, reader.engine_key)
-    counts, started, told = {"pages": 0, "set_aside": 0}, time.monotonic(), time.monotonic()
+    waiting = intake.store.pages_needing_eyes(intake.batch(run), shard_no, reading_key(intake, run))
+    if not waiting:
+        return {"pages": 0, "set_aside": 0}
+    if not intake.settings.engine.is_model:
+        return _read_with_rapid(intake, waiting, log)
+    if model is None:
+        raise TypeError(f"engine {intake.settings.engine} needs somebody to open it")
+    return read_with_model(intake, run, shard_no, waiting, log, model)
+
+
+def _read_with_rapid(intake: Intake, waiting: Sequence[PendingPage], log: Any) -> dict[str, int]:
+    reader = _rapid_reader(intake)
+    counts, started, told = Counter(pages=0, set_aside=0), time.monotonic(), time.monotonic()
     for content_sha256, group in groupby(waiting, key=lambda page: page.content_sha256):
         pages = list(group)
         readings = _readings(reader, intake, content_sha256, pages)
@@ -61,7 +85,11 @@ def read_pages(intake: Intake, run: IntakeRun, shard_no: int, log: Any) -> dict[
                 log.info(
                     "%d of %d pages, %.2f a second", counts["pages"], len(waiting), counts["pages"] / (told - started)
                 )
-    return counts
+    return dict(counts)
+
+
+def _rapid_reader(intake: Intake) -> RapidReader:
+    return RapidReader(threads=intake.settings.ocr_threads or None, budget=intake.budget)
 
 
 def _readings(

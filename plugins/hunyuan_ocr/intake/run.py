@@ -21,7 +21,10 @@ TAKES_BACKLOG = frozenset({"scheduled", "manual"})
 
 @dataclass(frozen=True, kw_only=True)
 class IntakeRun:
-    """One run of the intake DAG, as every step needs to know it."""
+    """One run of the intake DAG, as every step needs to know it.
+
+    ``instruction`` and ``extra_keys`` are what the person who triggered it wants HunyuanOCR asked besides.
+    """
 
     dag_id: str
     run_id: str
@@ -30,6 +33,8 @@ class IntakeRun:
     takes_backlog: bool
     logical_date: datetime | None = None
     prompt_profile: str | None = None
+    instruction: str = ""
+    extra_keys: tuple[str, ...] = ()
     reprocess: bool = False
     reject_ratio: float
 

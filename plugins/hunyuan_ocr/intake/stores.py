@@ -46,11 +46,7 @@ class Intake:
 
     @property
     def budget(self) -> PixelBudget:
-        return PixelBudget(
-            max_pixels=int(self.settings.render_megapixels * MEGA),
-            max_source_pixels=int(self.settings.max_page_megapixels * MEGA),
-            max_pages=self.settings.max_pages,
-        )
+        return page_budget(self.settings)
 
     @property
     def unpack_limits(self) -> UnpackLimits:
@@ -75,3 +71,12 @@ class Intake:
             prompt_version=self.prompt_version,
             ruleset_version=RULESET_VERSION,
         )
+
+
+def page_budget(settings: Settings) -> PixelBudget:
+    """What the settings let a page and a document cost."""
+    return PixelBudget(
+        max_pixels=int(settings.render_megapixels * MEGA),
+        max_source_pixels=int(settings.max_page_megapixels * MEGA),
+        max_pages=settings.max_pages,
+    )

@@ -6,33 +6,34 @@ an operator fails only when its step could not be done at all.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
-from hunyuan_ocr.exceptions import ConfigurationError, SourceRefusedError
+from hunyuan_ocr.operators.base import Counts, ShardOperator, intake_run, no_vain_retry, opened_stores
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from hunyuan_ocr.intake.run import IntakeRun
-    from hunyuan_ocr.intake.stores import Intake
-
-Counts = dict[str, int]
-
 
 class ChooseSourcesOperator(BaseOperator):
-    """Returns the codes of the sources this run collects from: those of the ``sources`` parameter, else all enabled."""
+    """Returns the codes of the sources this run collects from: those of the ``sources`` parameter, else all enabled.
+
+    Refuses a run whose ``prompt_profile`` does not exist or makes no invoices.
+    """
 
     def execute(self, context: Context) -> list[str]:
+        from hunyuan_ocr.extraction.prompts import check_profile
         from hunyuan_ocr.hooks.source_factory import configured_sources
+        from hunyuan_ocr.settings import Settings
 
         wanted = context["params"].get("sources") or []
-        with _no_vain_retry():
+        with no_vain_retry():
             configs = configured_sources(wanted)
+            # Here, where nothing has been done yet, and not in the middle of the run.
+            check_profile(Settings.load().prompts_dir, context["params"].get("prompt_profile"))
         for config in configs:
             self.log.info("source %s (%s)", config.code, config.kind)
         return [config.code for config in configs]
@@ -57,7 +58,7 @@ class CollectSourceOperator(BaseOperator):
 
         context["source_code"] = self.source_code  # type: ignore[typeddict-unknown-key]
         run = intake_run(context)
-        with _stores() as intake:
+        with opened_stores() as intake:
             (config,) = configured_sources([self.source_code])
             window = window_to_list(
                 run, is_inbox_folder=config.kind != "mailbox", backlog_days=intake.settings.backlog_days
@@ -86,73 +87,21 @@ class AssignShardsOperator(BaseOperator):
             raise AirflowFailException(
                 f"Task {self.sources_task_id} chose no sources; look at its log, mend sources.yaml and clear it."
             )
-        with _stores() as intake:
+        with opened_stores() as intake:
             shards = assign_shards(intake, intake_run(context), list(codes))
         self.log.info("%d items in %d shards", sum(shards.values()), len(shards))
         return list(shards)
 
 
-class _ShardOperator(BaseOperator):
-    """Base of the operators that work on one shard.
-
-    :param shard_no: the shard, mapped over what ``AssignShardsOperator`` returned.
-    """
-
-    template_fields: Sequence[str] = ("shard_no",)
-
-    def __init__(self, *, shard_no: int, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.shard_no = shard_no
-
-
-class PrepareDocumentsOperator(_ShardOperator):
+class PrepareDocumentsOperator(ShardOperator):
     """Unpacks a shard's items, reads text layers and decides which pages need eyes."""
 
     def execute(self, context: Context) -> Counts:
         from hunyuan_ocr.intake.prepare import prepare
 
-        with _stores() as intake:
+        with opened_stores() as intake:
             counts = prepare(intake, intake_run(context), int(self.shard_no))
         self.log.info("prepared shard %s: %s", self.shard_no, counts)
-        return counts
-
-
-class ChoosePagesOperator(BaseOperator):
-    """Returns the shards that have pages to read; without any, no OCR task starts and no slot of its pool is taken."""
-
-    def execute(self, context: Context) -> list[int]:
-        from hunyuan_ocr.intake.ocr import pages_to_read
-
-        with _stores() as intake:
-            pages = pages_to_read(intake, intake_run(context))
-        self.log.info("%d pages need eyes, in %d shards", sum(pages.values()), len(pages))
-        return list(pages)
-
-
-class HunyuanOCROperator(_ShardOperator):
-    """Reads the pages of a shard that need eyes; each finished page is committed at once.
-
-    A killed task repeats at most the page in flight. The engine is RapidOCR on the CPU.
-    """
-
-    def execute(self, context: Context) -> Counts:
-        from hunyuan_ocr.intake.ocr import read_pages
-
-        with _stores() as intake:
-            counts = read_pages(intake, intake_run(context), int(self.shard_no), self.log)
-        self.log.info("read shard %s: %s", self.shard_no, counts)
-        return counts
-
-
-class ReconcileInvoicesOperator(_ShardOperator):
-    """Turns the readings of a shard's documents into canonical invoices with evidence for each value."""
-
-    def execute(self, context: Context) -> Counts:
-        from hunyuan_ocr.intake.reconcile import reconcile_shard
-
-        with _stores() as intake:
-            counts = reconcile_shard(intake, intake_run(context), int(self.shard_no))
-        self.log.info("reconciled shard %s: %s", self.shard_no, counts)
         return counts
 
 
@@ -162,7 +111,7 @@ class ValidateInvoicesOperator(BaseOperator):
     def execute(self, context: Context) -> Counts:
         from hunyuan_ocr.intake.validate import validate
 
-        with _stores() as intake:
+        with opened_stores() as intake:
             counts, docs = validate(intake, intake_run(context))
         self.log.info("validated: %s", counts)
         if docs:
@@ -176,7 +125,7 @@ class LoadStagingOperator(BaseOperator):
     def execute(self, context: Context) -> Counts:
         from hunyuan_ocr.intake.load import load
 
-        with _stores() as intake:
+        with opened_stores() as intake:
             counts = load(intake, intake_run(context))
         self.log.info("loaded: %s", counts)
         return counts
@@ -189,7 +138,7 @@ class ReportRunOperator(BaseOperator):
         from hunyuan_ocr.intake.report import report
         from hunyuan_ocr.notifications.alert import send_alert
 
-        with _stores() as intake:
+        with opened_stores() as intake:
             run_report = report(intake, intake_run(context), links=_links(context))
             self.log.info("run: %s", run_report.counts)
             if run_report.is_news:
@@ -215,7 +164,7 @@ class SettleSourcesOperator(BaseOperator):
         from hunyuan_ocr.intake.settle import settle
 
         context["source_code"] = self.source_code  # type: ignore[typeddict-unknown-key]
-        with _stores() as intake:
+        with opened_stores() as intake:
             (config,) = configured_sources([self.source_code])
             counts = settle(intake, intake_run(context), config.code, lambda: open_source(config))
         self.log.info("settled %s: %s", self.source_code, counts)
@@ -236,36 +185,8 @@ class RunGateOperator(BaseOperator):
         failed = sorted(
             task for task, state in states.get(run.run_id, {}).items() if state in {"failed", "upstream_failed"}
         )
-        with _stores() as intake:
+        with opened_stores() as intake:
             return check_run(intake, run, failed_tasks=failed)
-
-
-def intake_run(context: Context) -> IntakeRun:
-    """The run a task belongs to, with its window; what the person set in the trigger form wins."""
-    from hunyuan_ocr.intake.run import TAKES_BACKLOG, IntakeRun, resolve_window
-
-    dag_run, params = context["dag_run"], context["params"]
-    run_type = str(getattr(dag_run.run_type, "value", dag_run.run_type))
-    asks_window = bool(params.get("window_start") or params.get("window_end"))
-    with _no_vain_retry():
-        window = resolve_window(
-            params,
-            run_type=run_type,
-            interval_start=context.get("data_interval_start"),
-            interval_end=context.get("data_interval_end"),
-            run_after=dag_run.run_after,
-        )
-    return IntakeRun(
-        dag_id=dag_run.dag_id,
-        run_id=dag_run.run_id,
-        run_type=run_type,
-        window=window,
-        takes_backlog=run_type in TAKES_BACKLOG and not asks_window,
-        logical_date=context.get("logical_date"),
-        prompt_profile=params.get("prompt_profile") or None,
-        reprocess=bool(params.get("reprocess")),
-        reject_ratio=float(params["reject_ratio"]),
-    )
 
 
 def _links(context: Context) -> dict[str, str]:
@@ -273,22 +194,3 @@ def _links(context: Context) -> dict[str, str]:
 
     base, run = str(conf.get("api", "base_url", fallback="")).rstrip("/"), context["dag_run"]
     return {"Airflow run": f"{base}/dags/{run.dag_id}/runs/{run.run_id}"} if base else {}
-
-
-@contextmanager
-def _stores() -> Iterator[Intake]:
-    """The stores a task works with, and ``_no_vain_retry`` around the work."""
-    from hunyuan_ocr.hooks.stores import open_intake
-
-    with _no_vain_retry(), open_intake() as intake:
-        yield intake
-
-
-@contextmanager
-def _no_vain_retry() -> Iterator[None]:
-    """An error in the block that a retry would only repeat fails the task at once: a wrong password tried again and
-    again locks the account."""
-    try:
-        yield
-    except (ConfigurationError, SourceRefusedError) as error:
-        raise AirflowFailException(str(error)) from error

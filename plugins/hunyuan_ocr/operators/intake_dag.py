@@ -12,17 +12,21 @@ from airflow.sdk import DAG, CronDataIntervalTimetable, Param, TriggerRule
 
 from hunyuan_ocr.operators.intake import (
     AssignShardsOperator,
-    ChoosePagesOperator,
     ChooseSourcesOperator,
     CollectSourceOperator,
-    HunyuanOCROperator,
     LoadStagingOperator,
     PrepareDocumentsOperator,
-    ReconcileInvoicesOperator,
     ReportRunOperator,
     RunGateOperator,
     SettleSourcesOperator,
     ValidateInvoicesOperator,
+)
+from hunyuan_ocr.operators.ocr import (
+    ChoosePagesOperator,
+    HunyuanOCROperator,
+    ReconcileInvoicesOperator,
+    engine_retries,
+    on_the_engines_worker,
 )
 from hunyuan_ocr.settings import Settings
 
@@ -46,13 +50,18 @@ def build_intake_dag(
     timezone: str | None = None,
     start_date: datetime | None = None,
     sources: tuple[str, ...] = (),
+    engine: str | None = None,
+    engine_conn_id: str | None = None,
     tags: tuple[str, ...] = ("invoices", "hunyuan_ocr"),
 ) -> DAG:
     """The intake DAG. What is not given comes from the settings of section ``[hunyuan_ocr]``.
 
     :param sources: codes of the sources this DAG collects from when nobody says otherwise; empty: all enabled ones.
+    :param engine: what reads pictures (rapidocr, vllm, openai_server, transformers), and ``engine_conn_id`` the
+        connection of openai_server.
     """
     settings = Settings.load()
+    reads_with = {"engine": engine, "conn_id": engine_conn_id}
     with DAG(
         dag_id=dag_id,
         schedule=CronDataIntervalTimetable(schedule or settings.schedule, timezone=timezone or settings.timezone),
@@ -80,17 +89,18 @@ def build_intake_dag(
             shard_no=shards.output
         )
         # Not a branch inside a mapped task group: Airflow 3.3 does not skip there, and OCR would take its slot.
-        pages = ChoosePagesOperator(task_id="pages", trigger_rule=TriggerRule.ALL_DONE)
+        pages = ChoosePagesOperator(task_id="pages", trigger_rule=TriggerRule.ALL_DONE, **reads_with)
         ocr = HunyuanOCROperator.partial(
             task_id="ocr",
-            pool=settings.ocr_pool,
-            queue=settings.ocr_queue,
+            **on_the_engines_worker(engine),
+            **reads_with,
+            retry_policy=engine_retries(),
             execution_timeout=timedelta(hours=6),
         ).expand(shard_no=pages.output)
         # A page that could not be read must not keep the other invoices from being reconciled.
-        reconcile = ReconcileInvoicesOperator.partial(task_id="reconcile", trigger_rule=TriggerRule.ALL_DONE).expand(
-            shard_no=shards.output
-        )
+        reconcile = ReconcileInvoicesOperator.partial(
+            task_id="reconcile", trigger_rule=TriggerRule.ALL_DONE, **reads_with
+        ).expand(shard_no=shards.output)
         validate = ValidateInvoicesOperator(task_id="validate", trigger_rule=TriggerRule.ALL_DONE)
         load = LoadStagingOperator(task_id="load")
         report = ReportRunOperator(task_id="report")
@@ -156,6 +166,24 @@ def _params(settings: Settings, sources: tuple[str, ...]) -> dict[str, Param]:
             description="Read every document with this profile (a file of the prompts folder, without its ending). "
             "Empty: the profile is found from the page.",
             examples=profiles,
+            section=what,
+        ),
+        "instruction": Param(
+            None,
+            type=["null", "string"],
+            maxLength=500,
+            title="Instruction to HunyuanOCR",
+            description="Asked of every page that is only a picture, in place of the official question for its fields. "
+            "{keys} stands for the list of labels. Unusual words make answers worse.",
+            section=what,
+        ),
+        "extra_keys": Param(
+            None,
+            type=["null", "array"],
+            items={"type": "string"},
+            title="Further labels to ask for",
+            description="As printed on the document, one a line. HunyuanOCR is asked for them too; the answers stand "
+            "with the evidence of the invoice.",
             section=what,
         ),
         "reprocess": Param(

@@ -1,0 +1,139 @@
+"""B3: how well drawing and answering overlap when both take about as long, with answers that differ wildly.
+
+The ideal is the slower of the two alone: all pages drawn with nobody waiting, or all questions answered in their order
+by as many slots with pictures at hand. Beside it the two patterns others use: everything drawn first, and batches that
+wait for their slowest page.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+from benchmarks.documents import stored, two_page_invoice
+from benchmarks.measuring import Report, Setting, at_most, kept, ratios, take_turns
+from benchmarks.parts import PROMPT, JsonLines, WaitingEngine, shortest_run, skewed_latencies, through_pipeline
+from hunyuan_ocr.engines.base import Picture
+from hunyuan_ocr.extraction.pipeline import PageJob
+from hunyuan_ocr.readers.rendering import DocumentFile, RenderPool
+
+TITLE = "B3 overlap of drawing and answering: log-normal answers, 1 % take 20 times as long"
+_SLOTS = 16
+_STRAGGLERS = 0.01
+
+
+def run(setting: Setting) -> Report:
+    report = Report("overlap", TITLE)
+    folder = setting.folder / "overlap"
+    folder.mkdir()
+    files = [stored(folder, two_page_invoice(number)) for number in range(setting.pick(400, 100))]
+    pages = [(file, page_no) for file in files for page_no in (1, 2)]
+    with asyncio.Runner() as runner:
+        pool = RenderPool(processes=2)
+        try:
+            runner.run(_draw_all(pool, pages[:20]))
+            started = time.perf_counter()
+            runner.run(_draw_all(pool, pages))
+            drawing = time.perf_counter() - started
+            # Answering takes as long as drawing: the hardest case for an overlap.
+            latencies = skewed_latencies(len(pages), 1.0, stragglers=_STRAGGLERS)
+            scale = drawing / shortest_run(latencies, _SLOTS)
+            latencies = [seconds * scale for seconds in latencies]
+            answering = shortest_run(latencies, _SLOTS)
+            setting.say(f"drawing {drawing:.1f} s, answering {answering:.1f} s")
+            taken = take_turns(
+                {
+                    "drawing": lambda: runner.run(_draw_all(pool, pages)),
+                    "pipeline": partial(_piped, runner, pool, pages, latencies, folder),
+                },
+                setting.repeats,
+                warm_up=False,
+            )
+            # What others do takes minutes and is only told.
+            others = take_turns(
+                {
+                    "drawing for the others": lambda: runner.run(_draw_all(pool, pages)),
+                    "batches": lambda: runner.run(_in_batches(pool, pages, latencies)),
+                    "drawn first": lambda: runner.run(_drawn_first(pool, pages, latencies)),
+                },
+                1,
+                warm_up=False,
+            )
+        finally:
+            runner.run(pool.close())
+    wall = {name: [sample.wall for sample in samples] for name, samples in (taken | others).items()}
+    report.tell("drawing alone, two processes", wall["drawing"], "s")
+    report.tell(f"answering alone, {_SLOTS} slots (computed)", answering, "s")
+    ideal = [max(seconds, answering) for seconds in wall["drawing"]]
+    report.tell("pipeline / ideal", ratios(wall["pipeline"], ideal), "", at_most(1.10))
+    ideal = [max(seconds, answering) for seconds in wall["drawing for the others"]]
+    report.tell("batches that wait for their slowest page / ideal", ratios(wall["batches"], ideal))
+    report.tell("everything drawn first / ideal", ratios(wall["drawn first"], ideal))
+    report.samples = kept(taken | others)
+    report.notes.append(
+        f"{len(pages)} pages. Answering is made as long as drawing was before the first round; drawing is measured "
+        "again in each round, so a neighbour who takes the processor meets both sides of the ratio."
+    )
+    return report
+
+
+async def _draw_all(pool: RenderPool, pages: Sequence[tuple[DocumentFile, int]]) -> Mapping[str, float]:
+    """Drawn as fast as the processes can: as many pages asked for as keep them busy, nothing kept."""
+    places = asyncio.Semaphore(2 * pool.processes)
+
+    async def one(file: DocumentFile, page_no: int) -> None:
+        async with places:
+            await pool.picture(file, page_no, max_pixels=2_200_000, max_dpi=200)
+
+    await asyncio.gather(*(one(file, page_no) for file, page_no in pages))
+    return {}
+
+
+def _piped(
+    runner: asyncio.Runner,
+    pool: RenderPool,
+    pages: Sequence[tuple[DocumentFile, int]],
+    latencies: Sequence[float],
+    folder: Path,
+) -> Mapping[str, float]:
+    paths = {file.sha256: file.path for file, _ in pages}
+    jobs = [PageJob(file.sha256, page_no, file.media_type) for file, page_no in pages]
+    lines = JsonLines(folder / "lines.jsonl")
+    engine = WaitingEngine(_SLOTS, latencies.__getitem__)
+    counts = runner.run(through_pipeline(jobs, paths.__getitem__, engine, lines.commit, pool))
+    lines.close()
+    return {"pages": counts.pages, "most_in_flight": engine.most_in_flight}
+
+
+async def _in_batches(
+    pool: RenderPool, pages: Sequence[tuple[DocumentFile, int]], latencies: Sequence[float]
+) -> Mapping[str, float]:
+    engine = WaitingEngine(_SLOTS, latencies.__getitem__)
+    for start in range(0, len(pages), _SLOTS):
+        pictures = await asyncio.gather(
+            *(
+                pool.picture(file, page_no, max_pixels=2_200_000, max_dpi=200)
+                for file, page_no in pages[start : start + _SLOTS]
+            )
+        )
+        await asyncio.gather(*(engine.ask(picture, PROMPT) for picture in pictures))
+    return {}
+
+
+async def _drawn_first(
+    pool: RenderPool, pages: Sequence[tuple[DocumentFile, int]], latencies: Sequence[float]
+) -> Mapping[str, float]:
+    engine = WaitingEngine(_SLOTS, latencies.__getitem__)
+    pictures = [pool.picture(file, page_no, max_pixels=2_200_000, max_dpi=200) for file, page_no in pages]
+    drawn = await asyncio.gather(*pictures)
+    slots = asyncio.Semaphore(_SLOTS)
+
+    async def one(picture: Picture) -> None:
+        async with slots:
+            await engine.ask(picture, PROMPT)
+
+    await asyncio.gather(*(one(picture) for picture in drawn))
+    return {}
