@@ -55,11 +55,16 @@ class KnownInvoice:
         """The page as a scanner sees it: RGB, upright, no text layer."""
         return degrade.page_images(self.print_pdf, dpi)[0]
 
-    def scan(self) -> tuple[str, bytes]:
-        """The file a supplier sends: its name and its bytes, a JPEG or a PDF that holds nothing but one."""
+    def scan(self, number: int = 1) -> tuple[str, bytes]:
+        """The file a supplier sends: its name and its bytes, a JPEG or a PDF that holds nothing but one.
+
+        The page scanned again (``number`` 2 to 20) is another file with other pixels.
+        """
+        name = self.name if number == 1 else f"{self.name}_{number}"
+        quality = SCAN_QUALITY + 1 - number
         if self.recipe.container == "jpeg":
-            return f"{self.name}.jpg", degrade.jpeg(self.picture(), quality=SCAN_QUALITY, dpi=SCAN_DPI)
-        return f"{self.name}.pdf", degrade.image_pdf([self.picture()], quality=SCAN_QUALITY, dpi=SCAN_DPI)
+            return f"{name}.jpg", degrade.jpeg(self.picture(), quality=quality, dpi=SCAN_DPI)
+        return f"{name}.pdf", degrade.image_pdf([self.picture()], quality=quality, dpi=SCAN_DPI)
 
     def expected_staging(self) -> dict[str, Any]:
         """What the staging tables must say, in the words of the evaluation manifest."""
@@ -77,13 +82,13 @@ def profiles() -> tuple[PromptProfile, ...]:
     return load_profiles(_PROMPTS)
 
 
-def deliver(folder: Path) -> list[KnownInvoice]:
-    """Put the scans of all known invoices into ``folder``, as a supplier would."""
+def deliver(folder: Path, *, times: int = 1) -> None:
+    """Put the scans of all known invoices into ``folder``, as a supplier would who scans each ``times`` times."""
     folder.mkdir(parents=True, exist_ok=True)
     for invoice in known_invoices():
-        name, raw = invoice.scan()
-        (folder / name).write_bytes(raw)
-    return list(known_invoices())
+        for number in range(1, times + 1):
+            name, raw = invoice.scan(number)
+            (folder / name).write_bytes(raw)
 
 
 def blank_page() -> Image.Image:
