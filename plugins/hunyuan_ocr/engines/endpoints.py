@@ -56,6 +56,10 @@ class Endpoint:
 
     def answered(self) -> None:
         self.answers += 1
+        self.forgive()
+
+    def forgive(self) -> None:
+        """Choose it like any other again."""
         self._failures = 0
         self._rests_until = 0.0
 
@@ -131,6 +135,8 @@ class Endpoints:
 
     def admit(self, endpoint: Endpoint) -> None:
         endpoint.is_admitted = True
+        # What failed when it went away says nothing about what came back.
+        endpoint.forgive()
         endpoint.late_checks = 0
         endpoint.refusal = ""
         self._changed.set()

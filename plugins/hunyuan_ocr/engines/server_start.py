@@ -62,7 +62,8 @@ class Reception:
         entry = self._entry(models, name)
         if version:
             for warning in check_vllm_version(version, self._spec.family):
-                log.warning("engine server %s: %s", name, warning)
+                # The probe proves what the version only suggests.
+                log.log(logging.INFO if self._options.probe else logging.WARNING, "engine server %s: %s", name, warning)
             return Served(f"vllm={version}", _whole(entry.get("max_model_len")))
         if "build_info" in properties:
             return self._llama(properties, name)
