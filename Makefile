@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test lint format docs clean
+.PHONY: help demo up test test-vllm bench bench-vllm lint format docs clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -37,6 +37,28 @@ up: $(VENV)/.demo ## the same servers with Airflow's UI: look at the run, trigge
 
 test: $(VENV)/.dev ## the tests (no GPU, no server to install)
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+
+VENV_VLLM ?= .venv-vllm
+PIP_VLLM := $(VENV_VLLM)/bin/python -m pip --disable-pip-version-check --quiet
+
+$(VENV_VLLM)/.ready: pyproject.toml constraints.txt constraints-vllm.txt $(wildcard tests/vllm/support/*)
+	@command -v python3.11 >/dev/null || { echo "make test-vllm needs python3.11"; exit 1; }
+	@echo "installing into $(VENV_VLLM) (about three minutes)"
+	@test -x $(VENV_VLLM)/bin/python || python3.11 -m venv $(VENV_VLLM)
+	$(PIP_VLLM) install --constraint constraints.txt --editable '.[dev]'
+	$(PIP_VLLM) install --no-deps --requirement constraints-vllm.txt
+	$(PIP_VLLM) install --no-deps --force-reinstall ./tests/vllm/support
+	@touch $@
+
+test-vllm: $(VENV_VLLM)/.ready ## the real vLLM engine on the CPU with a tiny checkpoint that is taught here (Python 3.11)
+	$(VENV_VLLM)/bin/python -m tests.vllm.tiny.checkpoint
+	$(VENV_VLLM)/bin/python -m pytest tests/vllm
+
+bench: $(VENV)/.dev ## how near the pipeline comes to its own limits, as ratios
+	$(BIN)/python -m benchmarks
+
+bench-vllm: $(VENV_VLLM)/.ready ## vLLM's batch against one page at a time and against transformers, on the tiny checkpoint
+	$(VENV_VLLM)/bin/python -m benchmarks vllm
 
 lint: $(VENV)/.dev ## ruff, mypy and the import rules
 	$(BIN)/ruff check .

@@ -66,6 +66,7 @@ def _compare(
     goal = _GOALS.get(places) if not latency.sigma else None
     report.tell(f"{what}: share of the ideal", ratios([ideal] * rounds, asking["ours"]), "", goal)
     report.tell(f"{what}: bare client's share of the ideal", ratios([ideal] * rounds, asking["bare"]))
+    report.tell(f"{what}: time of the bare client / ours", ratios(asking["bare"], asking["ours"]))
     report.tell(f"{what}: answers", [count / seconds for seconds in asking["ours"]], "1/s")
     cost = _milliseconds(taken["ours"], count)
     report.tell(f"{what}: processor time a request", cost, "ms", at_most(4.0) if places == 64 and goal else None)
@@ -100,7 +101,8 @@ def _served(latency: Latency, ask_all: Any) -> Mapping[str, float]:
 async def _ours(pictures: list[Picture], count: int, places: int, server: Served) -> Mapping[str, float]:
     options = ServerOptions((server.url,), served_model=MODEL, max_in_flight=places, probe=False)
     async with OpenAIServerEngine(ModelSpec(), options) as engine:
-        return await _timed(lambda number: engine.ask(pictures[number % len(pictures)], PROMPT), count, places)
+        facts = await _timed(lambda number: engine.ask(pictures[number % len(pictures)], PROMPT), count, places)
+        return {**facts, "requests": engine.stats.requests, "doubled": engine.stats.doubled}
 
 
 async def _bare(pictures: list[Picture], count: int, places: int, server: Served) -> Mapping[str, float]:

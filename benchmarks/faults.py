@@ -39,22 +39,19 @@ def run(setting: Setting) -> Report:
     asking = {name: [sample.facts["asking"] for sample in samples] for name, samples in taken.items()}
     for name in ("fails at once", "fails late"):
         facts = [sample.facts for sample in taken[name]]
-        goal = at_most(1.15) if name == "fails at once" else None
-        report.tell(f"server {name}: time / without faults", ratios(asking[name], asking["good"]), "", goal)
+        slower = ratios(asking[name], asking["good"])
+        report.tell(f"server {name}: time / without faults", slower, "", at_most(1.15))
         resent = [(one["requests"] - count) / one["faulty"] for one in facts]
         report.tell(f"server {name}: sent again for each that failed", resent, "", at_most(1.1))
         report.tell(f"server {name}: answers lost", [count - one["answered"] for one in facts], "", at_most(0))
         met = [100 * one["faulty"] / one["requests"] for one in facts]
         report.tell(f"server {name}: requests that met a fault", met, "%")
         report.tell(f"server {name}: sent a second time beside the first", [one["doubled"] for one in facts])
-    wasted = [one.facts["requests"] / count for one in taken["fails late"]]
-    report.tell("server fails late: unavoidable, requests / answers", wasted)
     report.samples = kept(taken)
     report.notes.append(
-        f"{count} questions a turn, {_PLACES} at once, answered after about {_LATENCY.seconds:g} s. A turn is short "
-        "(a minute or less): what hangs at its very end counts more here than in a run of an hour. A 500 that comes "
-        "after the time of an answer has used up that time of the server, which no client gets back; so the goal is "
-        "for one that comes at once."
+        f"{count} questions a turn, {_PLACES} at once, answered after about {_LATENCY.seconds:g} s. Fails at once: a "
+        "500 or 503 comes without the time of an answer; late: after it, so that this time is lost whatever the client "
+        "does. A turn is a minute: what hangs at its very end counts more here than in a run of an hour."
     )
     return report
 

@@ -8,6 +8,7 @@ wait for their slowest page.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -17,7 +18,7 @@ from benchmarks.documents import stored, two_page_invoice
 from benchmarks.measuring import Report, Setting, at_most, kept, ratios, take_turns
 from benchmarks.parts import PROMPT, JsonLines, WaitingEngine, shortest_run, skewed_latencies, through_pipeline
 from hunyuan_ocr.engines.base import Picture
-from hunyuan_ocr.extraction.pipeline import PageJob
+from hunyuan_ocr.extraction.pipeline import ADMITTED_PER_SLOT, PageJob
 from hunyuan_ocr.readers.rendering import DocumentFile, RenderPool
 
 TITLE = "B3 overlap of drawing and answering: log-normal answers, 1 % take 20 times as long"
@@ -81,8 +82,8 @@ def run(setting: Setting) -> Report:
 
 
 async def _draw_all(pool: RenderPool, pages: Sequence[tuple[DocumentFile, int]]) -> Mapping[str, float]:
-    """Drawn as fast as the processes can: as many pages asked for as keep them busy, nothing kept."""
-    places = asyncio.Semaphore(2 * pool.processes)
+    """Drawn as fast as the processes can: as many pages are wanted at once as the pipeline wants, nothing is kept."""
+    places = asyncio.Semaphore(math.ceil(ADMITTED_PER_SLOT * _SLOTS))
 
     async def one(file: DocumentFile, page_no: int) -> None:
         async with places:

@@ -104,14 +104,19 @@ def _bare(files: Sequence[DocumentFile], max_pixels: int, picture_format: str) -
 
 
 async def _through(pool: RenderPool, files: Sequence[DocumentFile], max_pixels: int) -> Mapping[str, float]:
+    """Page after page, as the pipeline asks for them: always more are wanted than are being drawn."""
     import pypdfium2
 
-    async def one_document(file: DocumentFile) -> int:
-        written = 0
-        for page_no in range(1, page_count[file.sha256] + 1):
+    pages = iter([(file, page_no) for file in files for page_no in range(1, len(pypdfium2.PdfDocument(file.path)) + 1)])
+    written = 0
+
+    async def asker() -> None:
+        nonlocal written
+        for file, page_no in pages:
             picture = await pool.picture(file, page_no, max_pixels=max_pixels, max_dpi=_MAX_DPI)
             written += len(picture.data)
-        return written
 
-    page_count = {file.sha256: len(pypdfium2.PdfDocument(file.path)) for file in files}
-    return {"bytes": sum(await asyncio.gather(*(one_document(file) for file in files)))}
+    async with asyncio.TaskGroup() as group:
+        for _ in range(2 * pool.processes):
+            group.create_task(asker())
+    return {"bytes": written}

@@ -19,7 +19,7 @@ from tests.integration.deployment import Deployment, Finished, metadata_of_the_t
 from tests.vllm.serving import CONTEXT, KV_CACHE_BYTES, tiny_server
 from tests.vllm.tiny.pages import KnownInvoice, deliver, known_invoices
 
-_SOURCES = "sources:\n- {code: scans, kind: folder, path: inbox, stable_seconds: 0}\n"
+SOURCES = "sources:\n- {code: scans, kind: folder, path: inbox, stable_seconds: 0}\n"
 _IN_PROCESS = {
     "dtype": "float32",
     "enforce_eager": True,
@@ -61,19 +61,30 @@ def intake(
 ) -> Iterator[Intake]:
     root = tmp_path_factory.mktemp(f"intake_{request.param}")
     with _engine(request.param, checkpoint) as (settings, connections):
-        deployment = Deployment(root, connections, settings | {"engine": request.param, "alert_to": ""})
-        deployment.prepare(_SOURCES, metadata_of_the_tests())
+        deployment = Deployment(root, connections, settings)
+        deployment.prepare(SOURCES, metadata_of_the_tests())
         deliver(deployment.home / "inbox")
         yield Intake(deployment, deployment.run_dag())
     shutil.rmtree(root, ignore_errors=True)
+
+
+def in_process_settings(checkpoint: Path) -> dict[str, str]:
+    """The settings of a deployment that runs vLLM in its OCR task, on a machine without a GPU."""
+    return {
+        "engine": "vllm",
+        "alert_to": "",
+        "model": str(checkpoint),
+        "max_model_len": str(CONTEXT),
+        "max_num_seqs": "32",
+        "vllm_options": json.dumps(_IN_PROCESS),
+    }
 
 
 @contextmanager
 def _engine(name: str, checkpoint: Path) -> Iterator[tuple[dict[str, str], Mapping[str, Mapping[str, Any]]]]:
     """The settings and connections with which a deployment reaches the tiny checkpoint."""
     if name == "vllm":
-        own = {"model": str(checkpoint), "max_model_len": str(CONTEXT), "max_num_seqs": "32"}
-        yield own | {"vllm_options": json.dumps(_IN_PROCESS)}, {}
+        yield in_process_settings(checkpoint), {}
         return
     with tiny_server(checkpoint) as server:
         connection = {
@@ -82,7 +93,7 @@ def _engine(name: str, checkpoint: Path) -> Iterator[tuple[dict[str, str], Mappi
             "password": server.api_key,
             "extra": {"served_model": server.model},
         }
-        yield {}, {"hunyuan_ocr_default": connection}
+        yield {"engine": name, "alert_to": ""}, {"hunyuan_ocr_default": connection}
 
 
 def test_the_run_is_green(intake: Intake) -> None:
