@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from airflow.sdk import DAG, CronDataIntervalTimetable, Param, TriggerRule
 
+from hunyuan_ocr.extraction.prompts import names_of_invoice_profiles
 from hunyuan_ocr.operators.intake import (
     AssignShardsOperator,
     ChooseSourcesOperator,
@@ -131,7 +132,7 @@ def build_intake_dag(
 
 def _params(settings: Settings, sources: tuple[str, ...]) -> dict[str, Param]:
     # A new kind of document is one more file, and shows up in the form.
-    profiles = sorted(path.stem for path in settings.prompts_dir.glob("*.yaml"))
+    profiles = names_of_invoice_profiles(settings.prompts_dir)
     window, what, judge = "Which invoices", "How to read them", "When is the run red"
     return {
         "window_start": Param(
