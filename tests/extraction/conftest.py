@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from hunyuan_ocr.extraction.prompts import PromptProfile, load_profiles
 from hunyuan_ocr.model.geometry import Box, Reader, Reading, Span
+from tests.extraction.shelf import Shelf
 
 _PROMPTS = Path(__file__).resolve().parents[2] / "prompts"
 _PHRASE = re.compile(r"\S+(?: \S+)*")
@@ -47,3 +49,15 @@ def profiles() -> tuple[PromptProfile, ...]:
 @pytest.fixture(scope="session")
 def draw() -> Callable[..., Reading]:
     return page_of
+
+
+@pytest.fixture
+def shelf() -> Shelf:
+    return Shelf()
+
+
+@pytest.fixture
+def temp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder temporary files go to, and nobody else's."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path
