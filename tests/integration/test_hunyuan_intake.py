@@ -25,6 +25,7 @@ from hunyuan_ocr import exceptions
 from hunyuan_ocr.exceptions import EngineRefusedError
 from hunyuan_ocr.intake.hunyuan import ReadingStoppedError
 from hunyuan_ocr.operators.ocr import ChoosePagesOperator, HunyuanOCROperator, engine_retries
+from tests.engines.redis_server import PASSWORD, RedisServer
 from tests.integration.intake_steps import DAY, run_of, run_steps
 from tests.model_stub import ModelStub, running
 from tests.operators.test_intake_operators import context
@@ -114,6 +115,29 @@ def test_scans_travel_from_their_pixels_to_staging_rows(
     run_steps(home, again)
     assert server.questions == asked, "what was read once is not asked again"
     assert {row["file_name"] for row in rows(home, "select * from v_stg_ready")} == set(staged)
+
+
+@pytest.mark.real_server
+def test_a_redis_remembers_answers_beside_the_journal(
+    home: Path, server: ModelStub, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    redis = RedisServer(tmp_path_factory.mktemp("redis"))
+    redis.start()
+    try:
+        connection = {"conn_type": "redis", "host": "127.0.0.1", "port": redis.port, "password": PASSWORD}
+        monkeypatch.setenv("AIRFLOW_CONN_ANSWERS", json.dumps(connection))
+        monkeypatch.setenv("AIRFLOW__HUNYUAN_OCR__ANSWER_CACHE_CONN_ID", "answers")
+        run_steps(home, run_of())
+        asked = server.questions
+        elsewhere = home / "another_deployment"
+        elsewhere.mkdir()
+        shutil.copytree(home / "inbox", elsewhere / "inbox")
+        run_steps(elsewhere, run_of())
+        # But for the blank page: an answer without a word is not remembered.
+        assert server.questions - asked <= 2
+        assert len(rows(elsewhere, "select * from v_stg_ready")) == 3
+    finally:
+        redis.kill()
 
 
 @pytest.mark.parametrize(
