@@ -127,11 +127,10 @@ def test_a_redis_remembers_answers_beside_the_journal(
         connection = {"conn_type": "redis", "host": "127.0.0.1", "port": redis.port, "password": PASSWORD}
         monkeypatch.setenv("AIRFLOW_CONN_ANSWERS", json.dumps(connection))
         monkeypatch.setenv("AIRFLOW__HUNYUAN_OCR__ANSWER_CACHE_CONN_ID", "answers")
+        elsewhere = tmp_path_factory.mktemp("another_deployment")
+        shutil.copytree(home / "inbox", elsewhere / "inbox")
         run_steps(home, run_of())
         asked = server.questions
-        elsewhere = home / "another_deployment"
-        elsewhere.mkdir()
-        shutil.copytree(home / "inbox", elsewhere / "inbox")
         run_steps(elsewhere, run_of())
         # But for the blank page: an answer without a word is not remembered.
         assert server.questions - asked <= 2
