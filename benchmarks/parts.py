@@ -152,13 +152,13 @@ def skewed_latencies(count: int, mean: float, *, stragglers: float = 0.0, seed: 
     return [seconds * scale for seconds in drawn]
 
 
-def shortest_run(latencies: Sequence[float], slots: int) -> float:
-    """How long the questions take when each of ``slots`` is given the next one the moment it is free: nothing that
-    keeps their order can be faster."""
+def shortest_run(latencies: Sequence[float], slots: int, drawn_every: float = 0.0) -> float:
+    """How long the questions take when each of ``slots`` is given the next one the moment it is free and its page is
+    drawn, one every ``drawn_every`` seconds: nothing that keeps their order can be faster."""
     free_at = [0.0] * slots
     end = 0.0
-    for seconds in latencies:
-        done = heapq.heappop(free_at) + seconds
+    for number, seconds in enumerate(latencies, start=1):
+        done = max(heapq.heappop(free_at), number * drawn_every) + seconds
         heapq.heappush(free_at, done)
         end = max(end, done)
     return end

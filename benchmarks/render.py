@@ -82,7 +82,7 @@ def _compare(report: Report, setting: Setting, what: str, files: Sequence[Docume
     machine = [2 * ratio for ratio in ratios(by_wall["one loop apart"], by_wall["two loops apart"])]
     report.tell(f"{what}: two processes / one", ours)
     report.tell(f"{what}: two bare loops at once / one: what this machine has to give", machine)
-    report.tell(f"{what}: our share of that", ratios(ours, machine), "", at_least(0.9))
+    report.tell(f"{what}: gain of two processes / of two bare loops", ratios(ours, machine), "", at_least(0.9))
     report.samples |= {f"{what}: {name}": samples for name, samples in kept(taken).items()}
 
 

@@ -37,6 +37,7 @@ def test_the_shortest_run_is_that_of_slots_never_idle() -> None:
     assert shortest_run([1.0] * 6, 2) == pytest.approx(3.0)
     assert shortest_run([5.0, 1.0, 1.0, 1.0], 2) == pytest.approx(5.0)
     assert shortest_run([1.0, 1.0, 1.0, 5.0], 2) == pytest.approx(6.0)
+    assert shortest_run([1.0, 1.0, 1.0, 5.0], 2, drawn_every=2.0) == pytest.approx(13.0)
 
 
 def test_skewed_latencies_have_the_mean_they_are_asked_for() -> None:

@@ -307,6 +307,24 @@ class TestNothingHangs:
 
         asyncio.run(run())
 
+    def test_second_sendings_that_fail_are_paused_and_counted(self) -> None:
+        """A question that hangs, beside which every second sending fails at once, asks the server a few times only."""
+
+        async def run() -> None:
+            async with (
+                ModelStub(StubSettings(latency=Latency(0.02))) as stub,
+                engine(stub, straggler_floor=0.1, request_timeout=4, retries=3) as it,
+            ):
+                await asyncio.gather(*(it.ask(picture(number), PROMPT) for number in range(30)))
+                before = stub.questions
+                stub.script.extend(["hang", *["error_500"] * 200])
+                with pytest.raises(EngineUnavailableError):
+                    await it.ask(picture(99), PROMPT)
+                assert stub.questions - before <= 1 + 3 + 2
+                stub.script.clear()
+
+        asyncio.run(run())
+
     def test_a_slow_server_is_not_made_slower_by_second_sendings(self) -> None:
         async def run() -> None:
             async with (

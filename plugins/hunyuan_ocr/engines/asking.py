@@ -60,6 +60,8 @@ class _Question:
     since: float = field(default_factory=time.monotonic)
     faults: list[FailedRequestError] = field(default_factory=list)
     last: Endpoint | None = None
+    #: When (monotonic seconds) it may be sent a second time again, after a second sending failed.
+    no_second_before: float = 0.0
 
     @property
     def kind(self) -> int:
@@ -177,8 +179,13 @@ class Asking:
                     self._patience.learn(question.kind, answer.seconds)
                     self._stats.doubled_won += sending.is_second
                     return answer
-                if fault is not None and (not sendings or not fault.may_pass):
-                    raise fault
+                if fault is not None:
+                    if not sendings or not fault.may_pass:
+                        raise fault
+                    # The other one may still answer. What failed beside it counts, and is given its pause.
+                    question.faults.append(fault)
+                    self._stats.retries[fault.name] += 1
+                    question.no_second_before = time.monotonic() + self._pause(question, fault)
                 self._look_for_progress(question)
                 if other := self._second_endpoint(question, sendings):
                     sendings.append(second := _Sending(other, is_second=True))
@@ -194,6 +201,7 @@ class Asking:
     def _glance(self, question: _Question, sendings: list[_Sending]) -> float:
         limit = self._straggler_limit(question, sendings)
         left = _GLANCE if limit is None else limit - sendings[-1].seconds
+        left = max(left, question.no_second_before - time.monotonic())
         # Past its limit it waits for room for a second sending, and looks for that now and then.
         return min(_GLANCE, left if left > 0.0 else _GLANCE / 4)
 
@@ -209,6 +217,8 @@ class Asking:
         if (
             limit is None
             or sendings[-1].seconds < limit
+            or time.monotonic() < question.no_second_before
+            or question.tries > self._options.retries
             # All are slow when the server is: then second sendings would only make it slower.
             or self._second_sendings >= max(1, self._options.max_in_flight // 8)
         ):
