@@ -58,7 +58,7 @@ bench: $(VENV)/.dev ## how near the pipeline comes to its own limits, as ratios
 	$(BIN)/python -m benchmarks
 
 bench-vllm: $(VENV_VLLM)/.ready ## vLLM's batch against one page at a time and against transformers, on the tiny checkpoint
-	$(VENV_VLLM)/bin/python -m benchmarks vllm
+	$(VENV_VLLM)/bin/python -m benchmarks processor vllm
 
 lint: $(VENV)/.dev ## ruff, mypy and the import rules
 	$(BIN)/ruff check .
