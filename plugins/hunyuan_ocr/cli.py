@@ -116,11 +116,11 @@ def prompts() -> None:
 
     from hunyuan_ocr.extraction.prompts import load_profiles
 
-    table = Table("profile", "kind", "languages", "fields", "file")
+    table = Table("profile", "makes", "languages", "fields", "file")
     for profile in load_profiles(Settings.load().prompts_dir):
         table.add_row(
             profile.code,
-            profile.document_kind,
+            profile.document_kind if profile.makes_invoices else f"text ({profile.task})",
             ", ".join(profile.languages),
             str(len(profile.fields)),
             profile.sha256[:12],

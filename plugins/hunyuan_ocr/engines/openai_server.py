@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Self
 
 from hunyuan_ocr.engines.asking import Asking
 from hunyuan_ocr.engines.base import Answer, Picture, Prompt
+from hunyuan_ocr.engines.download import licence_notice
 from hunyuan_ocr.engines.endpoints import Endpoint, Endpoints, Health
 from hunyuan_ocr.engines.probe import ProbeFailedError, Verdict, run_probe
 from hunyuan_ocr.engines.retrying import Patience
@@ -64,6 +65,8 @@ class OpenAIServerEngine:
         first_tokens = Patience(self._options.straggler_factor, self._options.straggler_floor)
         requests = ServerRequests(self._session, self._reception.served_model, self._options, first_tokens)
         self._asking = Asking(self._endpoints, requests, self._options, self.stats)
+        if "hunyuan" in self._reception.served_model.lower():
+            log.info("%s", licence_notice())
         try:
             await self._knock_until_one_opens()
         except BaseException:
