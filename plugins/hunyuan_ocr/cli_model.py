@@ -37,10 +37,9 @@ def download(
 ) -> None:
     """Fetch the pinned revision of the weights, after the licence was accepted in the settings."""
     from hunyuan_ocr.engines.download import download_model
-    from hunyuan_ocr.hooks.engine_factory import model_spec
 
     settings = Settings.load()
-    folder = download_model(model_spec(settings), to, licence_accepted=settings.accept_tencent_licence)
+    folder = download_model(settings.model_spec, to, licence_accepted=settings.accept_tencent_licence)
     typer.echo(f"{folder}\nSet [hunyuan_ocr] model to this folder where the engine runs.")
 
 

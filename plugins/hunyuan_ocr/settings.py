@@ -15,6 +15,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
 
+from hunyuan_ocr.engines.spec import ModelSpec
 from hunyuan_ocr.exceptions import ConfigurationError
 from hunyuan_ocr.options import OPTIONS, SECTION
 
@@ -136,6 +137,11 @@ class Settings:
         }
         assert {f.name for f in fields(cls)} == set(typed), "options.py and Settings name different settings"  # noqa: S101
         return cls(**typed)
+
+    @property
+    def model_spec(self) -> ModelSpec:
+        """The model, revision and family. Raises ConfigurationError for an unknown family."""
+        return ModelSpec.of(self.model, self.model_revision, self.model_family)
 
     @property
     def sqlite_url(self) -> str:

@@ -9,9 +9,10 @@ from decimal import Decimal
 
 import pytest
 
-from hunyuan_ocr.extraction.document import extract_document
 from hunyuan_ocr.extraction.prompts import PromptProfile
+from hunyuan_ocr.extraction.reconcile import reconcile
 from hunyuan_ocr.model.invoice import DocumentKind, Invoice
+from hunyuan_ocr.readers.document import read_document
 from tests.shared_documents import shared_data_dir
 
 _FIELDS = {
@@ -45,7 +46,7 @@ def test_text_layer_documents_reach_the_floor(profiles: tuple[PromptProfile, ...
         if not entry.get("text_layer") or not isinstance(truth, dict) or not entry["file"].endswith(".pdf"):
             continue
         raw = (folder / entry["file"]).read_bytes()
-        invoice = extract_document(raw, "application/pdf", profiles, None).invoice
+        invoice = reconcile(read_document(raw, "application/pdf", None), profiles=profiles).invoice
         counts.update(_verdict(invoice, path, truth[key]) for key, path in _FIELDS.items() if key in truth)
     assert counts["right"] >= 0.95 * counts.total()
     assert counts["wrong"] <= 0.05 * (counts["right"] + counts["wrong"])

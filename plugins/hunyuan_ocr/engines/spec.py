@@ -27,7 +27,6 @@ REVISIONS = {
 }
 #: The most pixels the model's own image processor keeps.
 MAX_PIXELS = {Family.V1_0: 4_194_304, Family.V1_5: 16_777_216}
-MAX_CONTEXT = {Family.V1_0: 32_768, Family.V1_5: 131_072}
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,8 +22,6 @@ PREFIX = "hunyuan_ocr_pages_"
 _LOCK = "in_use"
 _LOADING_THREADS = 4
 
-Load = Callable[[str], bytes | Path]
-
 
 @dataclass(slots=True)
 class _Kept:

@@ -18,7 +18,6 @@ from hunyuan_ocr.engines.cache import Cipher, RedisCache
 from hunyuan_ocr.engines.server_options import ServerOptions
 from hunyuan_ocr.exceptions import ConfigurationError, HunyuanOCRError
 from hunyuan_ocr.hooks.connection_forms import ENGINE_CONN_TYPE
-from hunyuan_ocr.hooks.engine_factory import model_spec
 from hunyuan_ocr.hooks.extras import Extras
 from hunyuan_ocr.settings import Settings
 
@@ -166,7 +165,7 @@ async def _told_by_all(options: ServerOptions) -> list[tuple[bool, str]]:
     from hunyuan_ocr.engines.server_start import Reception
 
     async with open_session(options) as session:
-        reception = Reception(session, options, model_spec(Settings.load()))
+        reception = Reception(session, options, Settings.load().model_spec)
         return await asyncio.gather(*(_told(reception, url) for url in options.base_urls))
 
 

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
-from hunyuan_ocr.engines.spec import ModelSpec
 from hunyuan_ocr.exceptions import ConfigurationError
 from hunyuan_ocr.settings import EngineName, Settings
 
@@ -15,11 +14,6 @@ if TYPE_CHECKING:
     from hunyuan_ocr.engines.cache import TieredCache
     from hunyuan_ocr.engines.server_options import ServerOptions
     from hunyuan_ocr.intake.hunyuan import ModelAccess
-
-
-def model_spec(settings: Settings) -> ModelSpec:
-    """The model, revision and family the settings name. Raises ConfigurationError for an unknown family."""
-    return ModelSpec.of(settings.model, settings.model_revision, settings.model_family)
 
 
 def open_engine(settings: Settings, server: ServerOptions | None = None) -> Engine:
@@ -75,7 +69,7 @@ def _openai_server(settings: Settings, server: ServerOptions | None) -> Engine:
 
         server = HunyuanOCRHook(settings.engine_conn_id).server_options()
     return OpenAIServerEngine(
-        model_spec(settings),
+        settings.model_spec,
         replace(
             server,
             max_in_flight=settings.engine_in_flight,
@@ -101,10 +95,10 @@ def _vllm(settings: Settings) -> Engine:
         **{name: value for name, value in given.items() if name in own},
         "engine_arguments": {name: value for name, value in given.items() if name not in own},
     }
-    return VllmEngine(model_spec(settings), VllmOptions(**known))
+    return VllmEngine(settings.model_spec, VllmOptions(**known))
 
 
 def _transformers(settings: Settings) -> Engine:
     from hunyuan_ocr.engines.transformers import TransformersEngine, TransformersOptions
 
-    return TransformersEngine(model_spec(settings), TransformersOptions())
+    return TransformersEngine(settings.model_spec, TransformersOptions())

@@ -17,7 +17,6 @@ from typing import Any, TypeVar
 
 from hunyuan_ocr.engines.base import Answer, Engine
 from hunyuan_ocr.engines.cache import TieredCache
-from hunyuan_ocr.engines.spec import ModelSpec
 from hunyuan_ocr.extraction.examiner import PageExaminer
 from hunyuan_ocr.extraction.pipeline import PageJob, PipelineCounts, run_pipeline
 from hunyuan_ocr.intake.problems import set_aside
@@ -60,7 +59,7 @@ def reading_key_of_model(intake: Intake, run: IntakeRun) -> str:
 
     The profile is not part of it: it decides which votes are asked for, not what is seen on the page.
     """
-    settings, spec = intake.settings, spec_of(intake.settings)
+    settings, spec = intake.settings, intake.settings.model_spec
     examiner = PageExaminer(intake.profiles, spec.family, extra_keys=run.extra_keys, instruction=run.instruction)
     name = spec.key if len(spec.key) <= _LONGEST_NAME else hashlib.sha256(spec.key.encode()).hexdigest()[:32]
     asked = f"{examiner.first().prompt.sha256}\n{examiner.question_key}"
@@ -104,7 +103,7 @@ async def _read(
         for profile, jobs in _by_profile(intake, run, rows, waiting).items():
             examiner = PageExaminer(
                 intake.profiles,
-                spec_of(intake.settings).family,
+                intake.settings.model_spec.family,
                 profile_name=profile,
                 extra_keys=run.extra_keys,
                 instruction=run.instruction,
@@ -190,11 +189,6 @@ def _by_profile(
             PageJob(page.content_sha256, page.page_no, page.media_type, row.file_name if row else "the document")
         )
     return jobs
-
-
-def spec_of(settings: Settings) -> ModelSpec:
-    """The model the settings name."""
-    return ModelSpec.of(settings.model, settings.model_revision, settings.model_family)
 
 
 def _pixels(settings: Settings) -> tuple[int, int]:

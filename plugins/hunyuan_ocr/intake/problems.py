@@ -20,19 +20,19 @@ class ReaderFailedError(DocumentError):
 
 def set_aside(store: Store, invoice_id: str, error: Exception, file_name: str) -> None:
     """Quarantine an invoice because of what went wrong while its document was read; its reason stands in the store."""
-    problem = _as_problem(error, f"invoice {invoice_id}", file_name)
+    problem = as_problem(error, f"invoice {invoice_id}", file_name)
     log.warning("invoice %s set aside: %s", invoice_id, problem.reason_code)
     store.quarantine(invoice_id, problem.reason_code, told(problem))
 
 
 def leave_packed(store: Store, item_id: str, error: Exception, file_name: str) -> None:
     """Note why a source item could not be unpacked; it stays where it is, the run counts it as lost and ends red."""
-    problem = _as_problem(error, f"item {item_id}", file_name)
+    problem = as_problem(error, f"item {item_id}", file_name)
     log.warning("item %s not unpacked: %s", item_id, problem.reason_code)
     store.record_item_error(item_id, told(problem))
 
 
-def _as_problem(error: Exception, named: str, file_name: str) -> DocumentError:
+def as_problem(error: Exception, named: str, file_name: str) -> DocumentError:
     """An error as one of the document. What is not the document's fault but ours or a server's is raised again.
 
     The text of an error that nobody foresaw may quote what stands on the page, so that only where it happened is

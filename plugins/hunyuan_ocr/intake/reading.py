@@ -16,13 +16,13 @@ from itertools import islice
 from typing import Any
 
 from hunyuan_ocr.engines.base import Answer
-from hunyuan_ocr.exceptions import ConfigurationError, DocumentError, HunyuanOCRError
+from hunyuan_ocr.exceptions import ConfigurationError
 from hunyuan_ocr.extraction.examiner import PageExaminer, document_text
 from hunyuan_ocr.extraction.pipeline import PageJob
 from hunyuan_ocr.extraction.prompts import PromptProfile
 from hunyuan_ocr.extraction.reconcile import reconcile
-from hunyuan_ocr.intake.hunyuan import Desk, ModelAccess, in_a_loop, spec_of, started
-from hunyuan_ocr.intake.problems import ReaderFailedError
+from hunyuan_ocr.intake.hunyuan import Desk, ModelAccess, in_a_loop, started
+from hunyuan_ocr.intake.problems import as_problem
 from hunyuan_ocr.intake.results import DocumentResult, NamedDocument
 from hunyuan_ocr.intake.stores import page_budget
 from hunyuan_ocr.model.answers import PageAnswer
@@ -161,7 +161,7 @@ async def _read(
 
     examiner = PageExaminer(
         profiles,
-        spec_of(desk.settings).family,
+        desk.settings.model_spec.family,
         profile_name=wish.profile,
         extra_keys=wish.extra_keys,
         instruction=wish.instruction,
@@ -169,7 +169,7 @@ async def _read(
     await desk.read(
         jobs,
         examiner,
-        reading_key=f"hunyuan/{spec_of(desk.settings).key}",
+        reading_key=f"hunyuan/{desk.settings.model_spec.key}",
         load=lambda sha256: by_hash[sha256][0].document.raw,
         commit=commit,
         set_aside=set_aside,
@@ -208,13 +208,5 @@ class _Verdict:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
         if not isinstance(error, Exception):
             return False
-        if isinstance(error, DocumentError):
-            self.result = DocumentResult(self.name, problem=error)
-            return True
-        if isinstance(error, HunyuanOCRError):
-            return False
-        # The text of an error that nobody foresaw may quote what stands on the page.
-        log.error("%s: unexpected %s", self.name, type(error).__name__)
-        failed = ReaderFailedError(f"{self.name}: the reader failed ({type(error).__name__})", document=self.name)
-        self.result = DocumentResult(self.name, problem=failed)
+        self.result = DocumentResult(self.name, problem=as_problem(error, self.name, self.name))
         return True
